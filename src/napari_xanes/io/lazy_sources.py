@@ -9,8 +9,10 @@ from inspect import isfunction
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from napari_xanes.io.unchanged import FileState
-from napari_xanes.on_demand import Made
+from napari_xanes.on_demand import Made, array_behind
 
 MOST_PIXELS = 1 << 18
 """A layout that decodes so many pixels of each frame for the spectrum of one is slow for spectra: 512 x 512. Copies of
@@ -84,14 +86,46 @@ def _states_of_source(source: Any) -> Iterator[FileState]:
 
 def _states_in(value: Any) -> Iterator[FileState]:
     """Yield the states that a function was bound to, at any depth."""
-    if isinstance(value, FileState):
-        yield value
-    elif isinstance(value, partial):
-        for bound in (value.func, *value.args, *value.keywords.values()):
-            yield from _states_in(bound)
-    elif isinstance(value, tuple | list):
+    return (bound for bound in _bound_to(value) if isinstance(bound, FileState))
+
+
+def _bound_to(value: Any) -> Iterator[Any]:
+    """Yield a function and what it was bound to, at any depth."""
+    if isinstance(value, partial):
+        value = (value.func, *value.args, *value.keywords.values())
+    if isinstance(value, tuple | list) and not isinstance(value, FileState):
         for item in value:
-            yield from _states_in(item)
+            yield from _bound_to(item)
+    else:
+        yield value
+
+
+def origin_of_frame(data: Any, frame: int) -> str | None:
+    """Return which files one frame of a lazy array is read from, and what is done to them.
+
+    None if nothing tells: frames that lie in one file, or that a step changed.
+
+    Parameters
+    ----------
+    data : dask array, shape (E, ...) or (1, ...)
+        Frames, or flats; one for all is that of each frame.
+    frame : int
+        Number of the frame.
+    """
+    parts = getattr(array_behind(data), "parts", None)
+    if parts is None:
+        return None
+    load = parts[frame if len(parts) > 1 else 0]
+    bound = list(_bound_to(load))
+    states = {(str(one.path), one.size, one.mtime_ns, one.inode): None for one in bound if isinstance(one, FileState)}
+    # A repeat of another frame may change the type of all and how often they are checked, but not their values.
+    words = [_in_words(one) for one in bound if not isinstance(one, np.dtype) and not _is_check(one)]
+    return f"{' '.join(words)} {list(states)}" if states else None
+
+
+def _is_check(value: Any) -> bool:
+    """Whether something bound to a function only checks that a file is unchanged."""
+    return bool(getattr(value, "__module__", "") == FileState.__module__)
 
 
 def names_of(data: Any) -> list[str]:

@@ -159,7 +159,7 @@ class FrameFolder:
         # Another kind of file than a frame of a new energy (a flat, a repeat) may change earlier frames, too.
         is_void = bool(changed) or not before <= after or len(after - before) != n_new
         if is_void and before and not changed:
-            told.append("new files belong to earlier frames (repeats, flats): all are taken anew")
+            told.append("new files belong to earlier frames (repeats, flats): these are taken anew")
         self._known = dict(ready)
         self._end.something_new()
         return replace(view, stack=stack, generation=view.generation + is_void, told=tuple(told))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from napari_xanes.live.quick import quick_maps
 from napari_xanes.live.running.fit import NotYet, RunningFit
 from napari_xanes.live.running.framewise import Framewise, framewise, is_kept, prepared
+from napari_xanes.live.running.origins import Origin, origins_of
 from napari_xanes.live.running.spectra import RunningMoments
 from napari_xanes.live.source import View
 from napari_xanes.parameter_map import MapSet
@@ -31,7 +33,8 @@ class MapsSoFar:
     """The maps of a recipe from the frames that are there, updated view by view.
 
     If all steps change each frame alone and `fit_references` follows, sums are kept, and a view costs what its new
-    frames cost. Any other recipe is carried out on all frames so far.
+    frames cost. A frame whose flat comes later, or that is averaged with a repeat, is taken out of the sums and added
+    again; the others stay. Any other recipe is carried out on all frames so far.
 
     Parameters
     ----------
@@ -51,7 +54,8 @@ class MapsSoFar:
         self._plan: Framewise | str = ""
         self._generation = -1
         self._fit: RunningFit | None = None
-        self._taken: set[float] = set()
+        self._taken: dict[float, Origin] = {}
+        self._stack: SpectralStack | None = None
         self._pixel_size: tuple[float, ...] | None = None
         self._moments = RunningMoments(0)
 
@@ -72,9 +76,10 @@ class MapsSoFar:
         """
         if view.stack is None:
             return None
-        if view.generation != self._generation:
-            self._plan = framewise(self._recipe, view.stack)
-            self._begin(view.generation)
+        if isinstance(self._plan, str) or view.generation != self._generation:
+            before, self._plan = self._plan, framewise(self._recipe, view.stack)
+            if isinstance(before, str) or isinstance(self._plan, str):
+                self._begin()
         reason = ""
         try:
             if isinstance(self._plan, str):
@@ -85,16 +90,41 @@ class MapsSoFar:
             made, reason = self._quick(view.stack), str(error)
         return _marked(made, view, reason, self._moments.count(), self._recipe)
 
-    def _begin(self, generation: int) -> None:
-        self._generation, self._fit, self._taken = generation, None, set()
+    def _begin(self) -> None:
+        self._fit, self._taken = None, {}
+
+    def _take_out(self, plan: Framewise, view: View, origins: Mapping[float, Origin]) -> None:
+        """Take frames out of the sums that are not what they were; all, where that is less work."""
+        voids = view.generation != self._generation
+        stale = [
+            energy
+            for energy, origin in self._taken.items()
+            if energy not in origins or origin.is_other(origins[energy], may_have_changed=voids)
+        ]
+        if 2 * len(stale) > len(self._taken):
+            return self._begin()
+        try:
+            for energy in stale:
+                self._take_out_one(plan, energy)
+        except (OSError, ValueError) as error:  # files that were written again do not say what they were
+            logger.info("all frames are added anew: %s", error)
+            self._begin()
+
+    def _take_out_one(self, plan: Framewise, energy: float) -> None:
+        assert self._stack is not None
+        frame = prepared(plan.steps, self._stack, int(np.flatnonzero(self._stack.energy == energy)[0]))
+        if frame is not None and self._fit is not None:
+            self._fit.remove(energy, frame.data[0])
+        del self._taken[energy]
 
     def _grown(self, plan: Framewise, view: View, stack: SpectralStack, progress: Progress | None) -> MapSet:
         """Add the new frames to the sums."""
-        if not self._taken <= {float(energy) for energy in stack.energy}:
-            self._begin(view.generation)
+        origins = origins_of(stack)
+        self._take_out(plan, view, origins)
+        self._generation, self._stack = view.generation, stack
         if self._fit is not None and not self._fit.announce(_kept_energies(plan, stack)):
             logger.info("references are interpolated in another way now: all frames are added anew")
-            self._begin(view.generation)
+            self._begin()
         new = [i for i, energy in enumerate(stack.energy) if float(energy) not in self._taken]
         like = None
         for done, i in enumerate(new):
@@ -103,7 +133,7 @@ class MapsSoFar:
                 fit, like = self._fitting(plan, frame, stack), frame
                 fit.add(float(stack.energy[i]), frame.data[0])
                 self._moments.add(float(stack.energy[i]), frame.data[0])
-            self._taken.add(float(stack.energy[i]))
+            self._taken[float(stack.energy[i])] = origins[float(stack.energy[i])]
             if progress is not None:
                 progress((done + 1) / (len(new) + 1), "frames")
         if self._fit is None:

@@ -105,8 +105,16 @@ class RunningFit:
         if not self._added:
             self._first = energy
         self._added.add(energy)
-        weights = np.array([*self._columns[energy], 1.0, energy - self._first])
-        self._sums.add(weights, np.asarray(frame).ravel())
+        self._sums.add(self._weights(energy), np.asarray(frame).ravel())
+
+    def remove(self, energy: float, frame: Any) -> None:
+        """Take out a frame that was added with the same values; one that was left out is none."""
+        if energy in self._added:
+            self._added.remove(energy)
+            self._sums.remove(self._weights(energy), np.asarray(frame).ravel())
+
+    def _weights(self, energy: float) -> Float64Array:
+        return np.array([*self._columns[energy], 1.0, energy - self._first])
 
     def _is_covered(self, energy: float) -> bool:
         low, high = self._parameters["energy"] or (-np.inf, np.inf)

@@ -32,17 +32,22 @@ class FrameSums:
         The sums.
     squares : ndarray, shape (P,)
         Sums of the squared values.
-    is_bad : ndarray of bool, shape (P,)
-        Pixels that had no finite value in a frame; their sums mean nothing.
+
+    Sums of pixels that had no finite value in a frame (`is_bad`) mean nothing.
     """
 
     rows: Float64Array
     squares: Float64Array
-    is_bad: BoolArray
 
     def __init__(self, n_rows: int, n_pixels: int) -> None:
         self.rows, self.squares = np.zeros((n_rows, n_pixels)), np.zeros(n_pixels)
-        self.is_bad = np.zeros(n_pixels, dtype=bool)
+        self._n_bad = np.zeros(n_pixels, np.int32)
+
+    @property
+    def is_bad(self) -> BoolArray:
+        """Pixels that had no finite value in a frame."""
+        bad: BoolArray = self._n_bad > 0
+        return bad
 
     def add(self, weights: Float64Array, frame: np.ndarray) -> None:
         """Add a frame.
@@ -54,21 +59,27 @@ class FrameSums:
         frame : ndarray, shape (P,)
             Its values.
         """
+        self._change(weights, frame, 1)
 
-        def add_to(pixels: slice) -> None:
+    def remove(self, weights: Float64Array, frame: np.ndarray) -> None:
+        """Take out a frame that was added with the same weights and values."""
+        self._change(weights, frame, -1)
+
+    def _change(self, weights: Float64Array, frame: np.ndarray, times: int) -> None:
+        def change(pixels: slice) -> None:
             values = frame[pixels].astype(np.float64)
             bad = ~np.isfinite(values)
             if bad.any():
                 values[bad] = 0
-                self.is_bad[pixels] |= bad
+                self._n_bad[pixels] += times * bad
             product = np.empty_like(values)
             for row, weight in zip(self.rows, weights, strict=True):
-                np.multiply(values, weight, out=product)
+                np.multiply(values, times * weight, out=product)
                 row[pixels] += product
-            np.multiply(values, values, out=product)
+            np.multiply(values, times * values, out=product)
             self.squares[pixels] += product
 
-        in_pieces(add_to, frame.size)
+        in_pieces(change, frame.size)
 
 
 def in_pieces(work: Callable[[slice], None], n_pixels: int) -> None:
