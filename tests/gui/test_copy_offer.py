@@ -12,11 +12,14 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+import napari_xanes as nx
 from napari_xanes import io
 from napari_xanes.gui.copies.offer import CopyOffer
+from napari_xanes.gui.copies.repeated import from_copy
 from napari_xanes.gui.layers import stack_of, stack_to_layer
 from napari_xanes.gui.spectra import SpectraDock
-from napari_xanes.io.copied_frames import is_copied
+from napari_xanes.gui.state.stack_version import VersionCheck
+from napari_xanes.io.copied_frames import has_slow_source, is_copied
 
 SHAPE = (5, 32, 40)
 
@@ -104,7 +107,7 @@ def test_a_cancelled_copy_leaves_the_question(
             progress(0.5, "writing frames")
             going_on.wait(0.01)
 
-    monkeypatch.setattr("napari_xanes.gui.copies.offer.working_copy", slow)
+    monkeypatch.setattr("napari_xanes.gui.copies.repeated.working_copy", slow)
     layer, offer = shown(path)
     look_at(viewer, layer, 10, 10)
     wait(offer.isVisible)
@@ -144,3 +147,56 @@ def test_stacks_that_are_quick_are_not_asked_about(
     wait(offer.isVisible)
     viewer.layers.selection.active = quick
     assert not offer.isVisible()
+
+
+@pytest.fixture
+def still_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CopyOffer, "_on_pixel", lambda self, layer, index: None)
+
+
+def test_it_is_asked_before_a_map_is_made(
+    viewer: Any, still_cursor: None, shown: Any, path: Path, wait: Any, settle: Any
+) -> None:
+    layer, offer = shown(path)
+    settle()
+    assert not offer.isVisible()
+    offer._workspace.step.name = "Map"
+    wait(offer.isVisible)
+    press(offer.decline_button)
+    offer._workspace.step.name = "Prepare"
+    settle()
+    assert not offer.isVisible()
+    assert stack_of(layer).is_lazy
+
+
+def test_what_steps_made_of_the_file_is_read_from_the_copy_too(
+    viewer: Any, shown: Any, path: Path, counts: np.ndarray, wait: Any
+) -> None:
+    """The runs that were made from it before still belong to it."""
+    layer, offer = shown(path)
+    depth = nx.ops.optical_depth(stack_of(layer))
+    expected = np.asarray(depth.data)
+    data, keywords, _ = stack_to_layer(depth, name="depth")
+    made = viewer.add_image(data, **keywords)
+    checks = [VersionCheck(layer), VersionCheck(made)]
+    look_at(viewer, made, 10, 10)
+    wait(offer.isVisible)
+    press(offer.copy_button)
+    wait(lambda: not offer.job.running and not offer.isVisible())
+    assert made.data is not data
+    np.testing.assert_array_equal(np.asarray(made.data), expected)
+    np.testing.assert_array_equal(np.asarray(layer.data), counts)
+    for one, check in zip((layer, made), checks, strict=True):
+        assert not has_slow_source(stack_of(one))
+        assert check.holds(one), "a run says 'the stack has changed'"
+    made.data = made.data + 1
+    assert not checks[1].holds(made)
+
+
+def test_steps_on_a_file_that_changed_get_no_copy(tmp_path: Path, path: Path, counts: np.ndarray) -> None:
+    depth = nx.ops.optical_depth(io.read(path, memory_limit=0))
+    with h5py.File(path, "r+") as file:
+        file["exchange/more"] = counts
+    with pytest.raises(OSError, match="open it again"):
+        from_copy(depth)
+    assert io.working_copies() == []

@@ -15,7 +15,7 @@ import tifffile
 import napari_xanes as nx
 from napari_xanes import io
 from napari_xanes.io import copied_frames, copy_cache
-from napari_xanes.io.copied_frames import copy_key, is_copied, with_copy
+from napari_xanes.io.copied_frames import is_copied, source_key, with_copy
 from napari_xanes.io.copying import copy_if_slow
 from napari_xanes.io.lazy_sources import sources_of
 from napari_xanes.progress import Cancelled
@@ -209,7 +209,7 @@ def test_a_file_that_grows_has_no_copy(tmp_path: Path, frames: np.ndarray) -> No
     (source,) = sources_of(stack.data)
     source.ends = b"two hashes"
     assert not io.is_slow_by_pixels(stack)
-    assert copy_key(stack) is None
+    assert source_key(stack) is None
     assert with_copy(stack) is stack
 
 
@@ -228,7 +228,18 @@ def test_only_large_stacks_that_are_slow_are_copied_for_a_run(tmp_path: Path, fr
 
 def test_no_copy_of_what_the_user_declined(tmp_path: Path, frames: np.ndarray) -> None:
     stack = lazily(write_hdf5(tmp_path / "a.h5", frames))
-    copy_cache.decline(copy_key(stack) or "")
+    copy_cache.decline(source_key(stack) or "")
     assert not io.is_slow_by_pixels(lazily(tmp_path / "a.h5"))
+    assert not copied_frames.has_slow_source(nx.ops.optical_depth(lazily(tmp_path / "a.h5")))
     io.remove_copies()
     assert io.is_slow_by_pixels(stack)
+
+
+def test_steps_on_a_slow_file_are_slow_too(tmp_path: Path, frames: np.ndarray) -> None:
+    stack = lazily(write_hdf5(tmp_path / "a.h5", frames))
+    depth = nx.ops.optical_depth(stack)
+    assert copied_frames.has_slow_source(depth)
+    assert source_key(depth) == source_key(stack)
+    assert not io.is_slow_by_pixels(depth), "a copy is made of what was read"
+    assert not copied_frames.has_slow_source(nx.ops.optical_depth(nx.working_copy(stack)))
+    assert not copied_frames.has_slow_source(nx.ops.optical_depth(nx.read(tmp_path / "a.h5")))

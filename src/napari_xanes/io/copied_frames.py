@@ -70,16 +70,29 @@ def is_slow_by_pixels(stack: SpectralStack) -> bool:
     stack : SpectralStack
         As `read` returns it.
     """
-    if stack.history or stack.source is None or pixels_at_once(stack.data) < MOST_PIXELS:
+    return not stack.history and has_slow_source(stack)
+
+
+def has_slow_source(stack: SpectralStack) -> bool:
+    """Return the same as `is_slow_by_pixels`, also of a stack whose steps are carried out when it is read."""
+    if stack.source is None or pixels_at_once(stack.data) < MOST_PIXELS:
         return False
-    identity = identity_of(stack)
-    return identity is not None and not is_declined(key_of(identity))
+    key = source_key(stack)
+    return key is not None and not is_declined(key)
 
 
-def copy_key(stack: SpectralStack) -> str | None:
-    """Return what tells the source of a stack from others; None if nothing does."""
-    identity = None if stack.source is None or stack.history else identity_of(stack)
-    return None if identity is None else key_of(identity)
+def source_key(stack: SpectralStack) -> str | None:
+    """Return what tells the files of a lazy stack, as they are now, from others; None if nothing does.
+
+    A stack that steps changed since it was read has the key of the stack that was read.
+    """
+    states = states_of(stack.data)
+    if states is None or stack.source is None:
+        return None
+    files = [_plain(state) for state in states]
+    if not _is_source_of(Path(stack.source.path), files):
+        return None
+    return key_of({"files": files, "reading": to_plain(stack.source.reading)})
 
 
 def with_copy(stack: SpectralStack) -> SpectralStack:
@@ -124,8 +137,16 @@ def _about(array: Any) -> dict[str, Any] | None:
     states = states_of(array)
     if states is None:
         return None
-    files = [[str(state.path), state.size, state.mtime_ns, state.inode] for state in states]
-    return {"files": files, "arrays": names_of(array), "shape": list(array.shape), "dtype": str(array.dtype)}
+    return {
+        "files": [_plain(state) for state in states],
+        "arrays": names_of(array),
+        "shape": list(array.shape),
+        "dtype": str(array.dtype),
+    }
+
+
+def _plain(state: FileState) -> list[Any]:
+    return [str(state.path), state.size, state.mtime_ns, state.inode]
 
 
 def identity_of(stack: SpectralStack) -> dict[str, Any] | None:

@@ -9,17 +9,19 @@ from weakref import ref
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from napari_xanes.gui.copies.repeated import from_copy
 from napari_xanes.gui.dock_layout import push_button, say, wrapping_label
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.job import Job
 from napari_xanes.gui.job_bar import JobBar
 from napari_xanes.gui.layers import is_stack, stack_of
 from napari_xanes.gui.pixels.spectra import array_of, in_memory
+from napari_xanes.gui.state.stack_version import has_values_of
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.telling import sentence
-from napari_xanes.io.copied_frames import copy_key, is_slow_by_pixels, lazy_arrays
+from napari_xanes.io.copied_frames import has_slow_source, lazy_arrays, source_key
 from napari_xanes.io.copy_cache import decline
-from napari_xanes.io.copying import working_copy
+from napari_xanes.progress import Progress
 from napari_xanes.stack import SpectralStack
 
 if TYPE_CHECKING:
@@ -27,11 +29,16 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
+_LOOK = "Look"
+"""The step that computes nothing from the whole stack."""
+
+
 class CopyOffer(QWidget):
     """Asks once, above the plot, whether to copy a stack that is slow by pixels; hidden for all others.
 
-    It asks when the cursor first moves over such a stack. The answer is kept: with a copy, the file is read from it
-    from now on; without, nobody is asked again until the cache is emptied or the file changes.
+    It asks when the cursor first moves over such a stack, or when a step of the dock is shown that works on it. The
+    answer is kept: with a copy, the file is read from it from now on, in all layers that show it or what steps made of
+    it; without, nobody is asked again until the cache is emptied or the file changes.
 
     Parameters
     ----------
@@ -45,7 +52,7 @@ class CopyOffer(QWidget):
         self._workspace = workspace_of(viewer)
         self._asked_for: Any = lambda: None
         self._answered = False
-        self._started: tuple[Any, Any] = (lambda: None, None)
+        self._started: list[tuple[Any, Any]] = []
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._ask)
@@ -73,16 +80,27 @@ class CopyOffer(QWidget):
         self.job.ended.connect(self._show_buttons)
         self._workspace.stacks.layer_changed.connect(self._on_layer)
         self._workspace.cursor.pixel_changed.connect(self._on_pixel)
+        self._workspace.step.changed.connect(lambda _name: self._on_step())
         self.hide()
 
     def _on_layer(self, layer: Layer | None) -> None:
         if not self.job.running and layer is not self._asked_for():
             self._asked_for = lambda: None
             self.hide()
+            self._on_step()
+
+    def _on_step(self) -> None:
+        """Ask about the chosen stack before anything is computed from it: each pass over it decodes all frames."""
+        if self._workspace.step.name not in ("", _LOOK):
+            self._consider(self._workspace.stacks.layer)
 
     def _on_pixel(self, layer: Layer | None, index: tuple[int, ...] | None) -> None:
         """Ask about the stack under the cursor, where that was not done yet."""
-        if layer is None or index is None or self.job.running or layer is self._asked_for():
+        if index is not None:
+            self._consider(layer)
+
+    def _consider(self, layer: Layer | None) -> None:
+        if layer is None or self.job.running or layer is self._asked_for():
             return
         self._asked_for = ref(layer)
         if in_memory(array_of(layer)) or not is_stack(layer):
@@ -93,28 +111,34 @@ class CopyOffer(QWidget):
     def _ask(self) -> None:
         layer = self._asked_for()
         stack = None if layer is None or not is_stack(layer) else stack_of(layer)
-        if stack is None or not is_slow_by_pixels(stack):
+        if stack is None or not has_slow_source(stack):
             self.hide()
             return
-        size = sum(array.nbytes for array in lazy_arrays(stack).values())
+        size = stack.data.nbytes
         self._show(
-            f"Spectra are slow: each decodes all {stack.shape[0]} frames of {_name(stack)}. Read them from a working "
-            f"copy? It takes up to {_in_words(size)} in the cache.",
+            f"Spectra and maps are slow: each decodes all {stack.shape[0]} frames of {_name(stack)}. Read them from a "
+            f"working copy? It takes up to {_in_words(size)} in the cache.",
             answered=False,
         )
 
     def copy(self) -> None:
-        """Copy the stack that was asked about, in a thread, and show it from its copy."""
+        """Copy the file of the stack that was asked about, in a thread, and show all that is read from it so."""
         layer = self._asked_for()
         if layer is None or self.job.running:
             return
-        stack, data = stack_of(layer), array_of(layer)
-        self._started = ref(layer), data
-        self.job.start(lambda progress: working_copy(stack, progress=progress), f"copying {_name(stack)}")
+        key = source_key(stack := stack_of(layer))
+        layers = [layer, *(other for other in self._viewer.layers if other is not layer and _reads(other, key))]
+        stacks = [stack_of(one) for one in layers]
+        self._started = [(ref(one), array_of(one)) for one in layers]
+
+        def work(progress: Progress) -> list[SpectralStack]:
+            return [from_copy(one, progress) for one in stacks]
+
+        self.job.start(work, f"copying {_name(stack)}")
 
     def _decline(self) -> None:
         layer = self._asked_for()
-        if layer is not None and (key := copy_key(stack_of(layer))) is not None:
+        if layer is not None and (key := source_key(stack_of(layer))) is not None:
             try:
                 decline(key)
             except OSError as error:
@@ -122,20 +146,26 @@ class CopyOffer(QWidget):
                 return
         self.hide()
 
-    def _take(self, copied: SpectralStack) -> None:
-        layer, data = self._started[0](), self._started[1]
-        if layer is None or layer not in self._viewer.layers:
-            return
-        if array_of(layer) is not data or layer.metadata["xanes"]["history"]:
-            self._show(f"The copy is made; open {_name(copied)} again to read from it.", answered=True)
-            return
-        lazy = {name: value for name, value in lazy_arrays(copied).items() if name}
+    def _take(self, copied: list[SpectralStack]) -> None:
+        for (layer_of, data), stack in zip(self._started, copied, strict=True):
+            layer = layer_of()
+            if layer is None or layer not in self._viewer.layers:
+                continue
+            if array_of(layer) is not data:
+                self._show(f"The copy is made; open {_name(stack)} again to read from it.", answered=True)
+                return
+            self._replace(layer, stack)
+        self._viewer.status = f"{_name(copied[0])} is read from its working copy"
+        self.hide()
+
+    def _replace(self, layer: Layer, stack: SpectralStack) -> None:
+        """Show the same values, read from the copy."""
+        has_values_of(stack.data, array_of(layer))
+        lazy = {name: value for name, value in lazy_arrays(stack).items() if name}
         metadata = {**layer.metadata["xanes"]["metadata"], **lazy}
         with self._workspace.stacks.held():  # data and metadata change one after the other
             layer.metadata = {**layer.metadata, "xanes": {**layer.metadata["xanes"], "metadata": metadata}}
-            layer.data = copied.data
-        self._viewer.status = f"{_name(copied)} is read from its working copy"
-        self.hide()
+            layer.data = stack.data
 
     def _show(self, text: str, *, answered: bool) -> None:
         self._answered = answered
@@ -148,6 +178,12 @@ class CopyOffer(QWidget):
         for button in (self.copy_button, self.decline_button):
             button.setVisible(not running and not self._answered)
         self.cancel_button.setVisible(running)
+
+
+def _reads(layer: Layer, key: str | None) -> bool:
+    """Whether a layer shows a stack of the same files, which is not in memory."""
+    is_lazy = is_stack(layer) and not in_memory(array_of(layer))
+    return is_lazy and key is not None and source_key(stack_of(layer)) == key
 
 
 def _name(stack: SpectralStack) -> str:

@@ -19,7 +19,8 @@ _VALUES_PER_AXIS = 16
 class StackVersion(NamedTuple):
     """What tells one stack of a layer from another: its steps, its quantity, its shape, and a sample of its values.
 
-    Of data that are not in memory, the name of their dask array stands for the sample; it changes with each reading.
+    Of data that are not in memory, the name of their dask array stands for the sample; it changes with each reading,
+    but not where a working copy takes the place of a file (`has_values_of`).
     """
 
     steps: list[Any]
@@ -36,8 +37,18 @@ def version_of(stack: Layer) -> StackVersion:
         sample = data[tuple(slice(None, None, n // _VALUES_PER_AXIS | 1) for n in data.shape)]
         values = np.ascontiguousarray(sample).tobytes()
     else:
-        values = str(getattr(data, "name", id(data))).encode()
+        name = str(getattr(data, "name", id(data)))
+        values = _SAME_VALUES.get(name, name).encode()
     return StackVersion(list(xanes["history"]), str(xanes["quantity"]), tuple(data.shape), values)
+
+
+_SAME_VALUES: dict[str, str] = {}
+"""By the name of a dask array, that of an earlier one that has the same values."""
+
+
+def has_values_of(data: Any, earlier: Any) -> None:
+    """Note that a dask array has the values of an earlier one, so that it makes no other version of a stack."""
+    _SAME_VALUES[str(data.name)] = _SAME_VALUES.get(str(earlier.name), str(earlier.name))
 
 
 class VersionCheck:
