@@ -10,6 +10,7 @@ import pytest
 from tests.chunked import Chunked
 
 import napari_xanes as nx
+from napari_xanes.alignment import Alignment
 from napari_xanes.edge import fit_edge, raise_if_frame_empty
 from napari_xanes.edge import stacks as edge_stacks
 from napari_xanes.maps.fitting.edge_scales import sample_of
@@ -82,13 +83,16 @@ def test_chunks_are_read_once_in_each_pass(name: str, monkeypatch: pytest.Monkey
         np.testing.assert_allclose(found, read(stack), rtol=1e-6)
 
 
+class Rows(Chunked):
+    """An array of which rows are read alone."""
+
+    piece = (1, 1)
+
+
 def test_aligned_rows_read_what_each_frame_needs_however_far_frames_moved() -> None:
     """A drift of hundreds of pixels must not make every frame read what all frames together need."""
     data = np.random.default_rng(0).standard_normal((4, 300, 8)).astype(np.float32)
     shifts = [(-120.3, 0.2), (-119.8, 0.0), (0.4, 0.3), (130.2, -0.4)]
-
-    class Rows(Chunked):
-        piece = (1, 1)
 
     stored = Rows(data)
     stack = nx.SpectralStack(stored.lazy(), [700.0, 701, 702, 703], "optical_depth")
@@ -98,3 +102,30 @@ def test_aligned_rows_read_what_each_frame_needs_however_far_frames_moved() -> N
     assert stored.pixels <= 4 * 36 * 8
     whole = nx.ops.align(nx.SpectralStack(data, stack.energy, "optical_depth"), shifts=shifts).data
     np.testing.assert_allclose(rows, whole[:, 150:151], atol=1e-6)
+
+
+SHIFTS = np.array([(-3.3, 0.2), (-1.8, 0.0), (0.4, 0.3), (2.2, -0.4)])
+MOVES = {
+    "magnification": Alignment(SHIFTS, magnification=np.array([0.97, 1.0, 1.02, 1.04])),
+    "affine": Alignment(SHIFTS, matrix=np.eye(2) + np.linspace(-0.03, 0.04, 16).reshape(4, 2, 2)),
+    "lines": Alignment(SHIFTS, line_shifts=np.random.default_rng(1).normal(0, 1, (4, 300))),
+}
+
+
+@pytest.mark.parametrize("kind", MOVES)
+def test_rows_of_stretched_frames_and_lines_read_what_they_need(kind: str) -> None:
+    """The same numbers as of whole frames, missing values included."""
+    data = np.random.default_rng(0).standard_normal((4, 300, 40)).astype(np.float32)
+    data[1, 100:103, 7] = np.nan
+    stored = Rows(data)
+    energy = [700.0, 701, 702, 703]
+    aligned = nx.ops.align(nx.SpectralStack(stored.lazy(), energy, "optical_depth"), shifts=MOVES[kind])
+    whole = nx.ops.align(nx.SpectralStack(data, energy, "optical_depth"), shifts=MOVES[kind]).data
+    stored.pixels = 0
+    some = np.asarray(aligned.data[:, 150:152])
+    assert stored.pixels <= 4 * 60 * 40
+    np.testing.assert_allclose(some, whole[:, 150:152], atol=1e-5)
+    for rows in (slice(0, 3), slice(90, 120), slice(296, 300)):
+        np.testing.assert_allclose(np.asarray(aligned.data[:, rows]), whole[:, rows], atol=1e-5)
+    assert np.isnan(whole).any()
+    assert np.isfinite(whole[:, 150:152]).any()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,32 +18,61 @@ from napari_xanes.noise import PhotonNoise
 from napari_xanes.on_demand import Read, made_on_demand, reads_rows_alone
 from napari_xanes.progress import Progress
 from napari_xanes.registration.resampling import moved_back, noise_gain, rows_moved_back, rows_needed
+from napari_xanes.registration.stretched_rows import stretched_rows_back, stretched_rows_needed
 
 _SHARED = 0.5
 """Drift in pixels beyond which the noise of a flat is another one at each energy."""
 
 
 def moved(data: Any, found: Alignment, progress: Progress | None) -> Any:
-    """Return all frames on the common grid; where the stack is lazy, rows of a frame when they are asked for."""
-    if not isinstance(data, np.ndarray) and data.ndim == 3 and not found.stretches:
-        return made_on_demand(partial(_moved_rows, found.shifts, data.shape[1:], reads_rows_alone(data)), data)
-    move = partial(_moved, found=found, matrices=found.matrices)
-    return map_frames(move, data, progress=progress, message="moving frames")
+    """Return all frames on the common grid; where images are lazy, rows of a frame when they are asked for."""
+    if isinstance(data, np.ndarray) or data.ndim > 3:
+        move = partial(_moved, found=found, matrices=found.matrices)
+        return map_frames(move, data, progress=progress, message="moving frames")
+    height, width = data.shape[1:]
+    shifts, matrices, center = found.shifts, found.matrices, found.center
+    plain = (matrices == np.eye(2)).all(axis=(1, 2))
+
+    def needed(i: int, rows: slice) -> slice:
+        if center is None or plain[i]:
+            return rows_needed(shifts[i], rows, height)
+        return stretched_rows_needed(shifts[i], matrices[i], center, rows, (height, width))
+
+    def make(i: int, part: NDArray[Any], rows: slice, first: int, out: Float32Array) -> None:
+        if center is None or plain[i]:
+            rows_moved_back(part, shifts[i], rows, height, first, out=out)
+        else:
+            out[:] = stretched_rows_back(part, shifts[i], matrices[i], center, rows, height, first)
+
+    return rows_on_demand(data, needed, make)
 
 
-def _moved_rows(
-    shifts: Float64Array, shape: tuple[int, int], rows_alone: bool, read: Read, frames: slice, rows: slice
+Needed = Callable[[int, slice], slice]
+"""Gives the rows of a frame from which some rows are made."""
+
+MakeRows = Callable[[int, NDArray[Any], slice, int, Float32Array], Any]
+"""Takes a frame's number, its rows that are needed, the rows to make, the number of the first one, and where to put
+them."""
+
+
+def rows_on_demand(data: Any, needed: Needed, make: MakeRows) -> Any:
+    """Return a lazy stack (E, Y, X) of which rows of a frame are made from rows of it, when they are asked for."""
+    return made_on_demand(partial(_made_rows, needed, make, data.shape[2], reads_rows_alone(data)), data)
+
+
+def _made_rows(
+    needed_of: Needed, make: MakeRows, width: int, rows_alone: bool, read: Read, frames: slice, rows: slice
 ) -> Float32Array:
     """Return some rows of some frames; frames are read at once, but not where that reads more rows than they need."""
-    height, width = shape
-    needed = [rows_needed(shift, rows, height) for shift in shifts[frames]]
+    needed = [needed_of(i, rows) for i in range(frames.start, frames.stop)]
     out = np.empty((len(needed), rows.stop - rows.start, width), np.float32)
     with single_threaded_blas():
         for some in _read_together(needed) if rows_alone else [slice(0, len(needed))]:
             first, last = min(one.start for one in needed[some]), max(one.stop for one in needed[some])
             parts = read(slice(frames.start + some.start, frames.start + some.stop), slice(first, last))
-            for part, shift, one, made in zip(parts, shifts[frames][some], needed[some], out[some], strict=True):
-                rows_moved_back(part[one.start - first : one.stop - first], shift, rows, height, one.start, out=made)
+            for i, part in enumerate(parts, start=some.start):
+                one = needed[i]
+                make(frames.start + i, part[one.start - first : one.stop - first], rows, one.start, out[i])
     return out
 
 

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.alignment import Alignment
 from napari_xanes.frames import map_frames
+from napari_xanes.ops.moved_frames import rows_on_demand
 from napari_xanes.progress import Progress
 from napari_xanes.registration.line_posterior import Lines
-from napari_xanes.registration.line_resampling import lines_moved_back, noise_gain_of_lines
+from napari_xanes.registration.line_resampling import lines_moved_back, noise_gain_of_lines, straightened
+from napari_xanes.registration.resampling import rows_moved_back, rows_needed
 
 
 def with_lines(found: Alignment, lines: Lines | None, *, columns: bool) -> Alignment:
@@ -67,8 +69,21 @@ def require_lines_fit(found: Alignment, shape: tuple[int, ...]) -> None:
 
 
 def moved_lines(data: Any, found: Alignment, progress: Progress | None) -> Any:
-    """Return all frames on the common grid; lazily, frame by frame, where the stack is lazy."""
-    return map_frames(partial(_moved, found=found), data, progress=progress, message="moving lines")
+    """Return all frames on the common grid; where a stack is lazy, rows of a frame when they are asked for.
+
+    Whole frames are moved for a few rows of them where the lines are columns, and in volumes.
+    """
+    lines = found.line_shifts
+    assert lines is not None
+    if isinstance(data, np.ndarray) or data.ndim > 3 or found.columns:
+        return map_frames(partial(_moved, found=found), data, progress=progress, message="moving lines")
+    height, shifts = data.shape[1], found.shifts
+
+    def make(i: int, part: NDArray[Any], rows: slice, first: int, out: Float32Array) -> None:
+        straight = straightened(part, lines[i, first : first + len(part)] + shifts[i, 1])
+        rows_moved_back(straight, np.array([shifts[i, 0], 0.0]), rows, height, first, out=out)
+
+    return rows_on_demand(data, lambda i, rows: rows_needed(shifts[i], rows, height), make)
 
 
 def _moved(frame: NDArray[Any], i: int, found: Alignment) -> Float32Array:

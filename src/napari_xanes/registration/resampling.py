@@ -12,6 +12,7 @@ from scipy import ndimage
 from napari_xanes._typing import Float32Array, Float64Array, IndexArray
 from napari_xanes.blocks import single_threaded_blas
 from napari_xanes.registration.fourier import filled
+from napari_xanes.registration.stretched_rows import stretched_rows_back
 
 _REACH = 8
 """Taps on each side; the spline's filter has fallen to 2e-5 there."""
@@ -111,10 +112,10 @@ def moved_back(
         return np.stack([moved_back(image, by, matrix, center) for image, by in zip(images, each, strict=True)])
     if images.ndim == 2 and (matrix is None or (matrix == np.eye(2)).all()):
         return rows_moved_back(images, shift, slice(0, len(images)), len(images))
-    known, missing = filled(images), ~np.isfinite(images)
     if matrix is not None and not (matrix == np.eye(2)).all():
         center = (np.array(images.shape) - 1) / 2 if center is None else center
-        return _stretched_back(known, missing, shift, matrix, center)
+        return stretched_rows_back(images, shift, matrix, center, slice(0, len(images)), len(images))
+    known, missing = filled(images), ~np.isfinite(images)
     moved = known
     with single_threaded_blas():
         for axis, by in enumerate(shift):
@@ -181,20 +182,6 @@ class _Span(NamedTuple):
     made: slice
     length: int
     first: int = 0
-
-
-def _stretched_back(
-    known: Float32Array, missing: NDArray[np.bool_], shift: Float64Array, matrix: Float64Array, center: Float64Array
-) -> Float32Array:
-    """Return an image with missing values on the common grid."""
-    moved = transformed_back(known, shift, matrix, center)
-    if missing.any():
-        share = transformed_back(missing.astype(np.float32), shift, matrix, center, order=1)
-        moved[share > _MISSING] = np.nan
-    grid = np.moveaxis(np.indices(known.shape), 0, -1).astype(np.float64)
-    places = _places(grid, shift, matrix, center)
-    moved[np.any([_outside(places[..., axis], known.shape[axis]) for axis in (0, 1)], axis=0)] = np.nan
-    return moved
 
 
 def _outside(places: Float64Array, length: int) -> NDArray[np.bool_]:
