@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, fields
 from typing import Any, Self, TypeVar
 
@@ -107,25 +107,24 @@ class FieldMapping(Mapping[str, Any]):
         return cls(**{name: values[name] for name in cls._names() if name in values})
 
     @classmethod
-    def optional(cls, values: Any, what: str) -> Self | None:
-        """Return an argument as this type, given as such or as a recipe stores it; None stays None.
+    def or_none(cls, what: str) -> Callable[[Any], FieldMapping | None]:
+        """Return a function that takes an argument as this type, as such or as a recipe stores it; None stays None.
+
+        The function raises a ValueError if the argument is something else, or its fields do not fit together.
 
         Parameters
         ----------
-        values : object
-            The argument.
         what : str
-            What it must be, for the error message.
-
-        Raises
-        ------
-        ValueError
-            If it is something else, or its fields do not fit together.
+            What the argument must be, for the error message.
         """
-        found = cls.from_mapping(values)
-        if values is not None and found is None:
-            raise ValueError(f"{what}, not {values!r}")
-        return found
+
+        def taken(values: Any) -> FieldMapping | None:
+            found = cls.from_mapping(values)
+            if values is not None and found is None:
+                raise ValueError(f"{what}, not {values!r}")
+            return found
+
+        return taken
 
     @classmethod
     def _names(cls) -> list[str]:

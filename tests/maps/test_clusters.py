@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack, Step, limits
-from napari_xanes.exploring.clusters import Clusters, Points, load_clusters, points_of
+from napari_xanes.exploring.clusters import Clusters, Points, points_of
 
 ENERGY = np.linspace(8300.0, 8400.0, 40)
 
@@ -209,7 +209,7 @@ def test_points_of_nothing_hold_nothing() -> None:
 
 def test_bad_clusters_are_refused() -> None:
     with pytest.raises(ValueError, match="clusters are what an earlier run"):
-        load_clusters({"centres": [[1]]})
+        nx.maps.cluster(sample(size=8)[0], clusters={"centres": [[1]]})
     with pytest.raises(ValueError, match="one number from 1"):
         Clusters("angle", [[1.0], [2]], [1, 3], [1, 1], [[[0]]], False, 1, "")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at least one row"):

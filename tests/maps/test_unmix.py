@@ -10,7 +10,6 @@ from scipy.optimize import linear_sum_assignment, nnls
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack, Spectrum, Step
-from napari_xanes.exploring.pure_spectra import load_pure_spectra
 from napari_xanes.maps.fitting.ambiguity import ambiguity_of
 from napari_xanes.maps.fitting.unmixing import Mixture, smoother_of, unlike_pixels, vertex_pixels
 
@@ -166,7 +165,7 @@ def test_contradictions_are_refused() -> None:
     with pytest.raises(ValueError, match="values below 0"):
         nx.maps.unmix(stack, references=[Spectrum("a", ENERGY, spectra[0] - 1)])
     with pytest.raises(ValueError, match="pure spectra are what an earlier run"):
-        load_pure_spectra({"spectra": [[1]]})
+        nx.maps.unmix(stack, pure={"spectra": [[1]]})
 
 
 @pytest.mark.parametrize("n_known", [0, 1])

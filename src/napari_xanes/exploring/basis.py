@@ -97,18 +97,11 @@ class ComponentBasis(FieldMapping):
         return to_plain(dict(self))
 
 
-def load_basis(value: Any) -> ComponentBasis | None:
-    """Return components, given as such or as a recipe stores them, or None.
-
-    Raises
-    ------
-    ValueError
-        If the value is neither, or its lists differ in length.
-    """
-    return ComponentBasis.optional(
-        value, "a basis is what an earlier run of components has found (energy, spectra ...)"
-    )
-
-
-Basis = Annotated[Any, BeforeValidator(load_basis), Param(kind="component_basis", auto="from the stack")]
+Basis = Annotated[
+    Any,
+    BeforeValidator(
+        ComponentBasis.or_none("a basis is what an earlier run of components has found (energy, spectra ...)")
+    ),
+    Param(kind="component_basis", auto="from the stack"),
+]
 """A `ComponentBasis`, or None to find one."""

@@ -175,16 +175,9 @@ class Clusters(FieldMapping):
         return to_plain(dict(self))
 
 
-def load_clusters(value: Any) -> Clusters | None:
-    """Return clusters, given as such or as a recipe stores them, or None.
-
-    Raises
-    ------
-    ValueError
-        If the value is neither, or its lists differ in length.
-    """
-    return Clusters.optional(value, "clusters are what an earlier run of cluster has found (centres, numbers ...)")
-
-
-ClustersArgument = Annotated[Any, BeforeValidator(load_clusters), Param(kind="clusters", auto="from the stack")]
+ClustersArgument = Annotated[
+    Any,
+    BeforeValidator(Clusters.or_none("clusters are what an earlier run of cluster has found (centres, numbers ...)")),
+    Param(kind="clusters", auto="from the stack"),
+]
 """A `Clusters`, or None to find some."""

@@ -82,18 +82,11 @@ class SmallPhases(FieldMapping):
         return to_plain(dict(self))
 
 
-def load_phases(value: Any) -> SmallPhases | None:
-    """Return small phases, given as such or as a recipe stores them, or None.
-
-    Raises
-    ------
-    ValueError
-        If the value is neither.
-    """
-    return SmallPhases.optional(value, "small phases are what an earlier run of small_phases has found")
-
-
-PhasesArgument = Annotated[Any, BeforeValidator(load_phases), Param(kind="small_phases", auto="from the stack")]
+PhasesArgument = Annotated[
+    Any,
+    BeforeValidator(SmallPhases.or_none("small phases are what an earlier run of small_phases has found")),
+    Param(kind="small_phases", auto="from the stack"),
+]
 """`SmallPhases`, or None to find them."""
 
 

@@ -77,16 +77,11 @@ class PureSpectra(FieldMapping):
         return to_plain(dict(self))
 
 
-def load_pure_spectra(value: Any) -> PureSpectra | None:
-    """Return pure spectra, given as such or as a recipe stores them, or None.
-
-    Raises
-    ------
-    ValueError
-        If the value is neither, or its lists differ in length.
-    """
-    return PureSpectra.optional(value, "pure spectra are what an earlier run of unmix has found (energy, spectra ...)")
-
-
-PureArgument = Annotated[Any, BeforeValidator(load_pure_spectra), Param(kind="pure_spectra", auto="from the stack")]
+PureArgument = Annotated[
+    Any,
+    BeforeValidator(
+        PureSpectra.or_none("pure spectra are what an earlier run of unmix has found (energy, spectra ...)")
+    ),
+    Param(kind="pure_spectra", auto="from the stack"),
+]
 """A `PureSpectra`, or None to find some."""

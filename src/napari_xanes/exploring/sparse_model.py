@@ -169,20 +169,11 @@ def pairs_of(spectra: Float64Array) -> Float64Array:
     return result
 
 
-def load_sparse_model(value: Any) -> SparseModel | None:
-    """Return a model, given as such or as a recipe stores it, or None.
-
-    Raises
-    ------
-    ValueError
-        If the value is neither, or its lists differ in length.
-    """
-    return SparseModel.optional(
-        value, "a model is what an earlier run of complete_sparse has found (spectra, mean ...)"
-    )
-
-
 SparseModelArgument = Annotated[
-    Any, BeforeValidator(load_sparse_model), Param(kind="sparse_model", label="model", auto="from the stack")
+    Any,
+    BeforeValidator(
+        SparseModel.or_none("a model is what an earlier run of complete_sparse has found (spectra, mean ...)")
+    ),
+    Param(kind="sparse_model", label="model", auto="from the stack"),
 ]
 """A `SparseModel`, or None to learn one."""

@@ -93,18 +93,9 @@ def photons_alone(energy: Float64Array) -> ErrorModel:
     return ErrorModel(energy, np.ones_like(energy))
 
 
-def load_error_model(value: Any) -> ErrorModel | None:
-    """Return an error model, given as such or as a recipe stores it, or None.
-
-    Raises
-    ------
-    ValueError
-        If the value is neither, or its lists differ in length.
-    """
-    return ErrorModel.optional(value, "an error model is what an earlier fit has learned (energy, profile ...)")
-
-
 Errors = Annotated[
-    Any, BeforeValidator(load_error_model), Param(kind="error_model", auto="from the residuals of the stack")
+    Any,
+    BeforeValidator(ErrorModel.or_none("an error model is what an earlier fit has learned (energy, profile ...)")),
+    Param(kind="error_model", auto="from the residuals of the stack"),
 ]
 """An `ErrorModel`, or None to learn one."""

@@ -93,19 +93,10 @@ class StackReferences(FieldMapping):
         return to_plain(dict(self))
 
 
-def load_stack_references(value: Any) -> StackReferences | None:
-    """Return what was found, given as such or as a recipe stores it, or None.
-
-    Raises
-    ------
-    ValueError
-        If the value is neither.
-    """
-    return StackReferences.optional(value, "found is what an earlier run of search_references has found")
-
-
 FoundArgument = Annotated[
-    Any, BeforeValidator(load_stack_references), Param(kind="stack_references", auto="from the library")
+    Any,
+    BeforeValidator(StackReferences.or_none("found is what an earlier run of search_references has found")),
+    Param(kind="stack_references", auto="from the library"),
 ]
 """`StackReferences`, or None to find them."""
 
