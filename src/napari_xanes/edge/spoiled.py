@@ -26,9 +26,9 @@ _SPAN = 12.0
 def spoiled_frames(energy: Float64Array, strong: Float64Array, weak: Float64Array | None, e0: float) -> BoolArray:
     """Find frames that deviate alone from level neighbours, and not as absorption does.
 
-    A frame that the beam or its flat spoiled deviates in pixels without material, too. Where it does not, or where
-    there are no such pixels, a deviation counts only if it lies far from the edge, if it is negative and below the
-    edge, or, in hard X-rays, if it is larger than the edge.
+    A frame that the beam or its flat spoiled deviates in pixels without material, too. Where there are no such pixels,
+    or they do not deviate, a deviation counts in three cases only: it lies far from the edge; it is negative and below
+    the edge; or, in hard X-rays, it is larger than the edge.
 
     Parameters
     ----------

@@ -60,11 +60,11 @@ def components(
     Returns
     -------
     MapSet
-        ``score_1`` ..., the amount of each component in the unit of the stack, and ``chi_square``, reduced, of what
-        the components leave over. ``metadata["spectra"]`` holds the components as spectra with a root mean square of 1
-        and their errors, strongest first, the largest value positive; ``metadata["explained"]`` their shares in what
-        is more than noise; ``metadata["eigenvalues"]`` and ``metadata["limit"]`` are for a scree plot: the mean squares
-        along all components in units of the noise, and the largest one that noise has by chance.
+        ``score_1`` ..., the amount of each component in the unit of the stack, and ``chi_square``, reduced, of what the
+        components leave over. ``metadata["spectra"]`` holds the components as spectra with their errors, strongest
+        first; their root mean square is 1 and their largest value is positive. ``metadata["explained"]`` holds their
+        shares in what is more than noise. For a scree plot, ``metadata["eigenvalues"]`` holds the mean squares along
+        all components in units of the noise, and ``metadata["limit"]`` the largest one that noise has by chance.
 
     Raises
     ------

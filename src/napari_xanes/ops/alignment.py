@@ -223,12 +223,12 @@ def align(
         Optical depth, fluorescence or normalized. Counts become optical depth first, because flats stay with the
         detector.
     method : {"joint", "pairwise", "reference", "tracked region", "lines"}
-        How the shifts are found: "joint" all at once, as above; "pairwise" by correlations of all pairs of frames and
-        least squares, for samples that change so much that no few spectra describe them; "reference" by correlation of
-        each frame with one of them, which is quick, and plain where all frames look alike; "tracked region" follows a
-        region from frame to frame, while other things move elsewhere. Patterns that stay with the detector hold frames
-        in these three. "lines" as "joint", and then a shift for each scan line along itself, of up
-        to 3 pixels, on top of that of its frame, where lines jitter.
+        How the shifts are found. "joint": all at once, as above. "pairwise": by correlations of all pairs of frames and
+        least squares, for samples that change so much that no few spectra describe them. "reference": by correlation of
+        each frame with one of them, which is quick, and plain where all frames look alike. "tracked region": a region
+        is followed from frame to frame, while other things move elsewhere. Patterns that stay with the detector hold
+        frames in these three. "lines": as "joint", and then each scan line is shifted along itself by up to 3 pixels,
+        on top of its frame, where lines jitter.
     model : {"translation", "translation + magnification", "affine"}
         What frames do: they are shifted; they are magnified, too, each by a factor of its own, as by a zone plate; or
         they are also turned and sheared. A warning says if shifts alone do not do.

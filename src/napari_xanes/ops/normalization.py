@@ -123,8 +123,9 @@ def normalize_edge(
         Form of what is fitted above the pre-edge curve behind the edge, as in Athena, whose default on long ranges is
         quadratic. Automatic likewise.
     slopes : {"per pixel", "shared"}
-        Each pixel has lines with slopes of its own; or all share ``constant + per_jump * edge jump``, and a pixel has
-        only a level and a jump, with a smaller error, if it is of the same kind as the others.
+        "per pixel": lines with slopes of its own in each pixel. "shared": all pixels share their slopes,
+        ``constant + per_jump * edge jump``, so that each has only a level and a jump of its own. Its error is smaller;
+        it holds for pixels of one kind.
     robust : bool
         Give values far from the lines less weight or none: glitches and diffraction peaks of single pixels.
     method : {"lines", "mback"}

@@ -112,10 +112,10 @@ def repair(
     pixels : mask or box, optional
         Pixels (Y, X) that are replaced in all frames; found if not given.
     fill : {"neighbours", "low rank", "NaN"}
-        What replaces a wrong value: the median around it, plus what the pixel differs from that at the energies before
-        and behind; what a few spectra of the whole stack, fitted to the values that are left in the pixel, give there
-        (best for values that are missing at some energies, not of lazy stacks; pixels that are wrong in all frames
-        become NaN); or nothing, so that maps mask the pixel.
+        What replaces a wrong value. "neighbours": the median around it, plus what the pixel differs from that at the
+        energies before and behind. "low rank": what a few spectra of the whole stack give, fitted to the values that
+        are left in the pixel; this is best for values that are missing at some energies, and not for lazy stacks, and
+        pixels that are wrong in all frames become NaN. "NaN": nothing, so that maps mask the pixel.
     missing : bool
         Whether values that are missing (NaN) are filled, too, where enough values are around them.
     frames : list of int, optional

@@ -55,8 +55,9 @@ class Compared:
         """Return values (Y, X) that stand out in the image, and among the energies before and behind.
 
         A grain of a single pixel stands out in the image, too, but at other energies as well. So a value must deviate
-        `threshold` sigma, and three times as much as it, or what touches it, does at the two frames before and the two
-        behind; one of these four may hold a wrong value itself. At the ends of a series none may.
+        by `threshold` sigma, and by three times as much as the pixel, or one that touches it, does at the two frames
+        before and the two behind. One of these four frames may hold a wrong value itself; at the ends of a series, none
+        may.
         """
         beside = [other.contrast for other in (*self.before, *self.behind)]
         if len(beside) == 2 * REACH:

@@ -40,8 +40,9 @@ def estimate_by(
     Parameters
     ----------
     method : {"joint", "pairwise", "reference", "tracked region", "lines"}
-        All shifts at once with a common model; correlations of all pairs of frames; of each frame with one of them; of
-        a region that is followed; or all shifts at once, and then each scan line.
+        "joint": all shifts at once with a common model. "pairwise": correlations of all pairs of frames. "reference":
+        of each frame with one of them. "tracked region": of a region that is followed. "lines": as "joint", and then
+        each scan line.
     frames : callable
         Reads the frames anew each time.
     count : int

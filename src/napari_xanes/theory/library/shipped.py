@@ -102,10 +102,10 @@ def load_library(source: Any) -> Library:
     ----------
     source : str, path, list, Spectrum, mapping or Library
         One of the names in `LIBRARIES` (``mn-l23``, ``mn-l23-oh``, ``ti-l23``, ``v-l23``, ``cr-l23``, ``fe-l23``,
-        ``co-l23``, ``ni-l23``; ``ni-k``, ``mn-k``, ``fe-k``, ``co-k``); an ``.npz`` file that a library was saved to;
-        text files with spectra (CSV, XDI, Athena, Quanty or Crispy, CTM4XAS ``.xy``, FEFF ``xmu.dat``), one path, a
-        folder or a list; a list of measured `Spectrum`, with valences; or what `Library.to_plain` gave. Ion and
-        crystal field are read from file names such as ``Mn2+ 10Dq 0.9.xy``. Spectra of a K edge are normalized if
+        ``co-l23``, ``ni-l23``; ``ni-k``, ``mn-k``, ``fe-k``, ``co-k``). Or an ``.npz`` file that a library was saved
+        to. Or text files with spectra (CSV, XDI, Athena, Quanty or Crispy, CTM4XAS ``.xy``, FEFF ``xmu.dat``): one
+        path, a folder or a list. Or a list of measured `Spectrum` with valences. Or what `Library.to_plain` gave. Ion
+        and crystal field are read from file names such as ``Mn2+ 10Dq 0.9.xy``. Spectra of a K edge are normalized if
         their files say that they are raw.
 
     Raises
