@@ -7,13 +7,16 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from napari_xanes import SpectralStack, Spectrum
 from napari_xanes.alignment import Alignment
+
+if TYPE_CHECKING:
+    from napari_xanes.gui.state.runs import RunList
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -135,6 +138,23 @@ def add_stack(viewer: Any, stack: SpectralStack) -> Callable[..., Any]:
         return viewer.add_image(data, **(own_keywords | keywords))
 
     return add
+
+
+@pytest.fixture
+def panel(viewer: Any, wait: Callable[..., None]) -> Any:
+    """Return the results of a Map dock that is open."""
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
+    dock.method_panel.show_tab("results")
+    wait(dock.results.isVisible)
+    return dock.results
+
+
+@pytest.fixture
+def runs(viewer: Any) -> RunList:
+    """Return the runs of the viewer."""
+    from napari_xanes.gui.state.workspace import workspace_of
+
+    return workspace_of(viewer).runs
 
 
 @pytest.fixture

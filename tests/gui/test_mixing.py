@@ -13,7 +13,6 @@ from qtpy.QtTest import QTest
 from napari_xanes import MapSet, ParameterMap
 from napari_xanes.colour_mix import mix_colours
 from napari_xanes.gui.state.runs import RunList
-from napari_xanes.gui.state.workspace import workspace_of
 
 
 @pytest.fixture
@@ -27,19 +26,6 @@ def maps(rng: np.random.Generator) -> MapSet:
         "valence": ParameterMap(low + 2, "1", np.full((24, 32), 0.1), mask),
     }
     return MapSet(found, pixel_size=(0.05, 0.05), metadata={"name": "particle"})
-
-
-@pytest.fixture
-def panel(viewer: Any, wait: Any) -> Any:
-    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
-    dock.method_panel.show_tab("results")
-    wait(dock.results.isVisible)
-    return dock.results
-
-
-@pytest.fixture
-def runs(viewer: Any) -> RunList:
-    return workspace_of(viewer).runs
 
 
 def test_a_colour_mix_follows_its_choices(panel: Any, runs: RunList, maps: MapSet, viewer: Any, wait: Any) -> None:

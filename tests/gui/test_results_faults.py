@@ -15,7 +15,6 @@ from napari_xanes import MapSet, ParameterMap
 from napari_xanes.gui import recipe_files
 from napari_xanes.gui.results import saving
 from napari_xanes.gui.state.runs import RunList
-from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.turns import turns
 
 
@@ -28,19 +27,6 @@ def maps(rng: np.random.Generator) -> MapSet:
         "valence": ParameterMap(low + 2, "1", np.full((24, 32), 0.1)),
     }
     return MapSet(found, (nx.Step("difference_map"),), pixel_size=(0.05, 0.05), metadata={"name": "particle"})
-
-
-@pytest.fixture
-def panel(viewer: Any, wait: Any) -> Any:
-    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
-    dock.method_panel.show_tab("results")
-    wait(dock.results.isVisible)
-    return dock.results
-
-
-@pytest.fixture
-def runs(viewer: Any) -> RunList:
-    return workspace_of(viewer).runs
 
 
 def test_a_run_is_renamed_by_a_double_click(panel: Any, runs: RunList, maps: MapSet, wait: Any) -> None:

@@ -17,7 +17,6 @@ from napari_xanes.gui.map_layers import Shown
 from napari_xanes.gui.results.colour_bar import histogram_of
 from napari_xanes.gui.results.words import known_bias
 from napari_xanes.gui.state.runs import RunList
-from napari_xanes.gui.state.workspace import workspace_of
 
 
 @pytest.fixture
@@ -34,19 +33,6 @@ def maps(rng: np.random.Generator) -> MapSet:
     }
     metadata = {"name": "particle", "warnings": ["3 pixels are odd"]}
     return MapSet(found, (nx.Step("difference_map"),), pixel_size=(0.05, 0.05), metadata=metadata)
-
-
-@pytest.fixture
-def panel(viewer: Any, wait: Any) -> Any:
-    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
-    dock.method_panel.show_tab("results")
-    wait(dock.results.isVisible)
-    return dock.results
-
-
-@pytest.fixture
-def runs(viewer: Any) -> RunList:
-    return workspace_of(viewer).runs
 
 
 def ticked(panel: Any) -> Shown:

@@ -34,11 +34,6 @@ def maps(rng: np.random.Generator) -> MapSet:
     return MapSet(found, (nx.Step("difference_map"),), pixel_size=(0.05, 0.05), metadata={"name": "particle"})
 
 
-@pytest.fixture
-def runs(viewer: Any) -> RunList:
-    return workspace_of(viewer).runs
-
-
 def names(viewer: Any) -> list[str]:
     return [layer.name for layer in viewer.layers]
 
