@@ -50,6 +50,10 @@ class Case:
         Relative noise of each count beyond photons.
     read_noise : float
         Standard deviation of the electronics, in counts.
+    drift : float
+        By how much the beam becomes brighter from the first to the last frame, as a share, since the flats.
+    beside : float
+        Share of the light that passes beside the sample in each pixel.
     control : bool
         Nothing is wrong: no warning may come, and error bars may not grow.
     """
@@ -67,6 +71,8 @@ class Case:
     flicker: float = 0.0
     extra_noise: float = 0.0
     read_noise: float = 0.0
+    drift: float = 0.0
+    beside: float = 0.0
     control: bool = False
 
 
@@ -98,6 +104,10 @@ CASES = {
         Case("noise 3 % above photons", extra_noise=0.03, photons=5000.0),
         Case("read noise of 10", read_noise=10.0, photons=500.0),
         Case("read noise, no gain", read_noise=10.0, photons=500.0, gain_known=False),
+        Case("offset of 1 eV", offset=1.0),
+        Case("50 photons", photons=50.0),
+        Case("beam drifts by 10 %", drift=0.1),
+        Case("30 % of light beside", beside=0.3, photons=20000.0),
     )
 }
 
@@ -166,9 +176,10 @@ def measure(edge: Edge, case: Case, seed: int) -> Measurement:
         shares[1] = 0.3
         shares[0], shares[-1] = 0.7 * shares[0], 0.7 * shares[-1]
     depth = jump * mixture_of(edge, case, shares, energy) + 0.8 * jump * ((energy / energy[0]) ** -3)[:, None, None]
+    depth = -np.log((1 - case.beside) * np.exp(-depth) + case.beside) if case.beside else depth
 
     lit = np.full(depth.shape, case.photons) * (1 - 0.2 * (y**2 + x**2).clip(0, 2))
-    beam = 1 + case.flicker * rng.standard_normal(energy.size)
+    beam = 1 + case.flicker * rng.standard_normal(energy.size) + case.drift * np.linspace(0, 1, energy.size)
     counts = rng.poisson(lit * beam[:, None, None] * np.exp(-depth)).astype(np.float32)
     counts *= 1 + case.extra_noise * rng.standard_normal(counts.shape)
     counts += case.read_noise * rng.standard_normal(counts.shape)

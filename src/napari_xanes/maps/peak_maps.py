@@ -12,6 +12,7 @@ from napari_xanes._typing import Block, Float32Array, Float64Array
 from napari_xanes.edge import Range, raise_if_frame_empty
 from napari_xanes.hidden_noise import on_hidden_noise
 from napari_xanes.maps.fitting.asked_peaks import AskedPeaks, Background, inside
+from napari_xanes.maps.fitting.data_covariance import beyond_white, white_variance
 from napari_xanes.maps.fitting.mean_spectra import means_of
 from napari_xanes.maps.fitting.peak_model import PeakModel, Shape, Step, lorentzian_share
 from napari_xanes.maps.fitting.peaks import PeakFits, fit_peaks_to
@@ -152,7 +153,7 @@ def fit_peaks(
         blocks.over_pixels(kernel, stack.data, progress=progress, message="peaks")
     if not pixels_of.known.any():
         raise_if_frame_empty(stack)
-    told = {"name": stack.name, "warnings": on_hidden_noise(stack)}
+    told = {"name": stack.name, "warnings": [*on_hidden_noise(stack), *pixels_of.misfit()]}
     return MapSet(pixels_of.maps(stack), pixel_size=stack.pixel_size, metadata=told)
 
 
@@ -170,6 +171,10 @@ def _weights(
         return np.asarray(1 / np.sqrt(np.broadcast_to(variance, values.shape)))
 
 
+_MATTERS = 1.0
+"""Residuals that fits share are told if, within the model, they could move values by so many standard errors."""
+
+
 class _PeakMaps:
     """Values and errors of peaks, pixel by pixel."""
 
@@ -180,6 +185,7 @@ class _PeakMaps:
         self.values, self.sigma = (np.full((len(self.names), n_pixels), np.nan, np.float32) for _ in range(2))
         self.rms, self.chi_square = (np.full(n_pixels, np.nan, np.float32) for _ in range(2))
         self.mask, self.known = (np.zeros(n_pixels, dtype=bool) for _ in range(2))
+        self._left: list[tuple[Float64Array, float, int]] = []
 
     def add(self, pixels: Any, fits: PeakFits) -> None:
         """Store the fits of some pixels."""
@@ -215,6 +221,33 @@ class _PeakMaps:
             self.rms[pixels] = np.sqrt(np.mean(fits.residual**2, axis=1))
             self.chi_square[pixels] = fits.reduced_squares()
         self.mask[pixels], self.known[pixels] = good, True
+        left = fits.residual[good]
+        white = white_variance(left.T, np.einsum("pe,pe->p", left, left)).sum()
+        self._left.append((left.sum(axis=0), float(white), int(good.sum())))
+
+    def misfit(self) -> list[str]:
+        """Say that no fit is good, or that good fits share residuals that are no noise."""
+        count = sum(n for _, _, n in self._left)
+        if self.known.any() and not count:
+            return [
+                "no pixel has a value: its fit does not converge, or a peak leaves the energies or is below three "
+                "standard errors. Give fewer peaks, other centres, or another background"
+            ]
+        white = sum(part for _, part, _ in self._left)
+        freedom = len(self._left[0][0]) - self._model.n_parameters if self._left else 0
+        if not (count and freedom > 0 and white > 0) or isinstance(self._noise, AmountNoise):
+            return []
+        mean = np.sum([part for part, _, _ in self._left], axis=0) / count
+        squares = np.array([float(mean @ mean)])
+        beyond = beyond_white(squares, white_variance(mean[:, None], squares), np.array([float(freedom)]))[0]
+        sigmas = float(np.sqrt(beyond * count / white))
+        if sigmas < _MATTERS:
+            return []
+        return [
+            f"fits share a residual that is smooth over energies (root mean square {np.sqrt(beyond / mean.size):.2g}): "
+            "a peak is missing, or shape, step or background are not those of the data. Another one of this size moves "
+            f"areas and centres by up to {sigmas:.2g} sigma, which is no part of sigma: change the model and compare"
+        ]
 
     def _covariance(self, fits: PeakFits, pixels: Any) -> Float64Array:
         """Return the covariance (P, N, N) of the parameters."""

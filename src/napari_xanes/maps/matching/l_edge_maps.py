@@ -60,6 +60,10 @@ def _ten_dq_maps(values: dict[str, NDArray[np.float32]], assigned: NDArray[np.bo
     return maps | {name: ParameterMap(error, "eV", mask=assigned, companion="ten_dq") for name, error in parts.items()}
 
 
+_MANY_BEYOND = 0.02
+"""Pixels beyond the library are told from this share on; noise alone puts some there."""
+
+
 def l_edge_warnings(library: Library, matcher: Matcher, ambiguous: list[float], offset: float) -> list[str]:
     """Return what a user should know about the result; `ambiguous` lists the ambiguous charges, `offset` is in eV."""
     counts = np.bincount(matcher.doubt, minlength=len(Doubt) + 1)
@@ -79,7 +83,7 @@ def l_edge_warnings(library: Library, matcher: Matcher, ambiguous: list[float], 
             "pixels are ambiguous; give offset if the energy axis is calibrated to 0.3 eV"
         )
     n_beyond, n_poor = counts[Doubt.BEYOND_LIBRARY], counts[Doubt.POOR]
-    if n_beyond > 0.005 * n_signal:
+    if n_beyond > _MANY_BEYOND * n_signal:
         ten_dq = library.column("ten_dq")
         warnings.append(
             f"10Dq of {n_beyond} of {n_signal} pixels lies beyond the library ({np.nanmin(ten_dq):g} to "
