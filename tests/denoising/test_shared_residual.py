@@ -8,6 +8,7 @@ import pytest
 import napari_xanes as nx
 from napari_xanes import SpectralStack, Spectrum
 from napari_xanes.denoising.design_matrix import DesignMatrix, design_from_references
+from napari_xanes.denoising.novelty import shared_residual
 from napari_xanes.denoising.novelty.shared_residual import SharedResidual, find_shared_residual
 
 ENERGY = np.linspace(8300.0, 8400.0, 60)
@@ -34,6 +35,20 @@ def found(amount: np.ndarray, seed: int = 0, noise: float = 0.008, patterns: flo
     residual = (values - np.tensordot(basis @ basis.T, values, 1)).astype(np.float32)
     precision = np.where(JUMP > 0.05, noise**-2, 0).astype(np.float32)
     return find_shared_residual(residual, precision, JUMP, 100 * noise**-2, design, (94, 96), patterns=patterns)
+
+
+def test_merged_bins_tell_the_same_phase(monkeypatch: pytest.MonkeyPatch) -> None:
+    single = found(np.full((24, 24), 0.2))
+    monkeypatch.setattr(shared_residual, "_MOST_BINS", 12 * 12)
+    merged = found(np.full((24, 24), 0.2))
+    assert single is not None
+    assert merged is not None
+    assert merged.size == pytest.approx(single.size, rel=0.1)
+    assert merged.fraction_sigma.shape == single.fraction_sigma.shape
+    inside = np.kron(JUMP > 0.2, np.ones((4, 4)))[:94, :96] > 0
+    assert np.median(merged.fraction_sigma[:, inside]) == pytest.approx(
+        np.median(single.fraction_sigma[:, inside]), rel=0.15
+    )
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -16,6 +16,12 @@ from napari_xanes.blocks import CACHE_BYTES, single_threaded_blas
 from napari_xanes.computing import SLAB_BYTES, load_dask_array
 from napari_xanes.progress import Progress
 
+_AT_ONCE = 1 << 14
+"""Number of spectra of which copies are made at once."""
+
+LAZY_ROWS = 256
+"""Rows of a chunk of maps that lazy arrays are made from."""
+
 
 def over_bands(
     kernel: Callable[[NDArray[Any], slice], Any],
@@ -93,8 +99,17 @@ def outside(basis: Float64Array, values: NDArray[Any]) -> NDArray[Any]:
     """Return the part of values (E, ...) outside an orthonormal basis (E, N)."""
     flat = values.reshape(len(values), -1)
     typed = basis.astype(flat.dtype)
-    result: NDArray[Any] = (flat - typed @ (typed.T @ flat)).reshape(values.shape)
-    return result
+    result = np.empty(flat.shape, flat.dtype)
+    for start in range(0, flat.shape[1], _AT_ONCE):
+        part = flat[:, start : start + _AT_ONCE]
+        result[:, start : start + _AT_ONCE] = part - typed @ (typed.T @ part)
+    return result.reshape(values.shape)
+
+
+def rows_at_once(n_rows: int, width: int) -> list[slice]:
+    """Return the rows of images of some width that are worked on at once, so that copies of them stay small."""
+    step = max(1, _AT_ONCE // width)
+    return [slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
 
 
 def fill_product(
@@ -110,10 +125,14 @@ def fill_product(
     return out
 
 
-def lazy_product(columns: NDArray[Any], maps: Float32Array) -> Any:
-    """Return ``columns (E, N) @ maps (N, Y, X)`` as a dask array that computes each frame on demand."""
+def lazy_product(columns: NDArray[Any], maps: Any) -> Any:
+    """Return ``columns (E, N) @ maps (N, Y, X)`` as a dask array that computes each frame on demand.
+
+    The maps may be a dask array themselves.
+    """
     import dask.array as da
 
     spectra = da.from_array(np.asarray(columns, np.float32), chunks=(8, -1))  # type: ignore[no-untyped-call]
-    images = da.from_array(maps.astype(np.float32), chunks=(-1, 256, -1))  # type: ignore[no-untyped-call]
-    return da.tensordot(spectra, images, axes=1)
+    if isinstance(maps, np.ndarray):
+        maps = da.from_array(maps.astype(np.float32, copy=False), chunks=(-1, LAZY_ROWS, -1))  # type: ignore[no-untyped-call]
+    return da.tensordot(spectra, maps, axes=1)

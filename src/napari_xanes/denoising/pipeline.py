@@ -86,6 +86,24 @@ class Decomposition:
 
 
 @dataclass(frozen=True)
+class FittedStack:
+    """The background and the amounts of a stack, and what they leave, before new features are looked for.
+
+    ``cleaned``, amounts without the background; ``residual`` (E, y, x), bins without what is explained;
+    the others as in `ExplainedStack`.
+    """
+
+    cleaned: CleanedAmounts
+    residual: Float32Array
+    unexplained: float
+    precision: Float32Array
+    chi_square: Float32Array
+    offset: Float64Array
+    has_air: bool
+    neighbour_ratio: float
+
+
+@dataclass(frozen=True)
 class ExplainedStack:
     """What explains a stack before the fractions are cleaned.
 
@@ -106,17 +124,16 @@ class ExplainedStack:
     neighbour_ratio: float
 
 
-def explain(
+def fit_amounts(
     survey: Survey,
     design: DesignMatrix,
     offset: Float64Array,
     *,
     has_air: bool,
     background: bool,
-    keep_new: bool,
     progress: Progress | None = None,
-) -> ExplainedStack:
-    """Find the background, the amounts and the new features of a stack.
+) -> FittedStack:
+    """Find the background and the amounts of a stack.
 
     Parameters
     ----------
@@ -130,43 +147,73 @@ def explain(
         Whether the offset is the spectrum of an empty area.
     background : bool
         Whether to look for patterns of the beam.
-    keep_new : bool
-        Whether to look for new features, and keep them.
     """
     weighted = survey.weighted
-    fit = fit_pixels(weighted, design, offset, part(progress, 0.0, 0.3))
+    fit = fit_pixels(weighted, design, offset, part(progress, 0.0, 0.6))
     chi_square = fit.mean_square * weighted.precision
     precision = _rescaled_precision(weighted, chi_square)
     patterns = plausible_background(survey.binned, design) if background and has_air else None
-    _report(progress, 0.5, "background")
+    _report(progress, 0.9, "background")
     cleaned = clean_amounts(fit.amounts, patterns, precision, design)
     if patterns is not None and not design.learned and design.references.shape[1] > 1:
         cleaned = _refined_amounts(survey, design, fit.amounts, precision, patterns, cleaned)
-    _report(progress, 0.8, "new features")
-    residual = residual_bins(survey.binned, design, cleaned.background, has_air=has_air)
-    novelty = no_novelty(offset.size, precision.shape)
-    if keep_new:
-        novelty = find_novelty(
-            survey,
-            design,
-            cleaned.background,
-            offset,
-            precision,
-            residual,
-            cleaned.jump,
-            has_air=has_air,
-            progress=part(progress, 0.8, 1.0),
-        )
-    return ExplainedStack(
+    return FittedStack(
         cleaned=cleaned,
-        novelty=novelty,
-        shared_residual=shared_residual(survey, design, cleaned, novelty, residual, has_air=has_air),
+        residual=residual_bins(survey.binned, design, cleaned.background, has_air=has_air),
         unexplained=total_unexplained_variance(survey, design, cleaned.background, offset, has_air),
         precision=precision,
         chi_square=chi_square,
         offset=offset,
         has_air=has_air,
         neighbour_ratio=fit.neighbour_ratio,
+    )
+
+
+def explain(
+    fitted: FittedStack,
+    survey: Survey,
+    design: DesignMatrix,
+    *,
+    keep_new: bool,
+    progress: Progress | None = None,
+) -> ExplainedStack:
+    """Find new features beside the amounts of a stack.
+
+    Parameters
+    ----------
+    fitted : FittedStack
+        Its background and its amounts.
+    survey : Survey
+        The stack; the values of its bins are not used.
+    design : DesignMatrix
+        Columns of the fit.
+    keep_new : bool
+        Whether to look for new features, and keep them.
+    """
+    cleaned, precision = fitted.cleaned, fitted.precision
+    novelty = no_novelty(fitted.offset.size, precision.shape)
+    if keep_new:
+        novelty = find_novelty(
+            survey,
+            design,
+            cleaned.background,
+            fitted.offset,
+            precision,
+            fitted.residual,
+            cleaned.jump,
+            has_air=fitted.has_air,
+            progress=progress,
+        )
+    return ExplainedStack(
+        cleaned=cleaned,
+        novelty=novelty,
+        shared_residual=shared_residual(survey, design, cleaned, novelty, fitted.residual, has_air=fitted.has_air),
+        unexplained=fitted.unexplained,
+        precision=precision,
+        chi_square=fitted.chi_square,
+        offset=fitted.offset,
+        has_air=fitted.has_air,
+        neighbour_ratio=fitted.neighbour_ratio,
     )
 
 

@@ -17,7 +17,7 @@ from napari_xanes.denoising.energy_offset import MAX_OFFSET, detect_energy_offse
 from napari_xanes.denoising.fractions.maps import MapMethod
 from napari_xanes.denoising.network.cleaning import load_network, resolve_device
 from napari_xanes.denoising.network.one_thread import one_thread_each
-from napari_xanes.denoising.pipeline import decompose, explain
+from napari_xanes.denoising.pipeline import decompose, explain, fit_amounts
 from napari_xanes.denoising.report import amount_noise, describe
 from napari_xanes.denoising.result import DenoisingResult, as_denoising_result, join_results
 from napari_xanes.denoising.survey import subtract_offset, survey_stack
@@ -225,16 +225,17 @@ def _denoise_image(
         design = design_from_data(survey.binned, stack.energy, weight)
     survey, offset, has_air = subtract_offset(survey, design)
     network = load_network(resolved) if noise in ("auto", "network") else None
-    explained = explain(
+    fitted = fit_amounts(
         survey,
         design,
         offset,
         has_air=has_air,
         background=background == "auto",
-        keep_new=keep_new,
-        progress=part(progress, 0.15, 0.5),
+        progress=part(progress, 0.15, 0.4),
     )
     survey = survey.without_bins()
+    explained = explain(fitted, survey, design, keep_new=keep_new, progress=part(progress, 0.4, 0.5))
+    del fitted
     method = MapMethod(network, adapt, resolved, seed)
     parts = decompose(explained, survey.weighted, design, method=method, progress=part(progress, 0.5, 0.9))
     del explained

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from napari_xanes.denoising.background.patterns import Background
 from napari_xanes.denoising.background.search import find_background
 from napari_xanes.denoising.binning import BinnedStack
 from napari_xanes.denoising.design_matrix import DesignMatrix, baseline_columns
@@ -42,3 +43,14 @@ def test_patterns_of_the_air_do_not_grow_with_what_the_sample_hides(seed: int) -
     left = binned.air[:, inside] - patterns
     left -= np.linalg.qr(design.baseline)[0] @ (np.linalg.qr(design.baseline)[0].T @ left)
     assert left.std() < 0.05 * binned.air[:, inside].std()
+
+
+@pytest.mark.parametrize("shape", [(4 * SIZE, 4 * SIZE), (4 * SIZE - 3, 4 * SIZE - 1)])
+def test_rows_of_patterns_are_those_of_the_whole_image(shape: tuple[int, int], rng: np.random.Generator) -> None:
+    maps = gaussian_filter(rng.standard_normal((2, SIZE, SIZE)), (0, 2, 2)).astype(np.float32)
+    nothing = np.zeros(0, np.float32)
+    background = Background(np.eye(2), maps, nothing, nothing, nothing)
+    whole = background.enlarged(np.eye(2), shape)
+    for start in (0, 40, 92):
+        rows = slice(start, min(start + 68, shape[0]))
+        np.testing.assert_allclose(background.enlarged(np.eye(2), shape, rows), whole[:, rows], atol=1e-6)

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from napari_xanes import SpectralStack, Spectrum, ops
 from napari_xanes.denoising.novelty.faint_features import find_faint_features
 from napari_xanes.denoising.novelty.half_sums import HalfSums
 from napari_xanes.denoising.novelty.plausible import PlausibleSpectra
+from napari_xanes.sample import nmc_ni_k
 
 R, SIZE = 6, 64
 TRUE = np.array([0.5, -0.6, 0.4, 0.3, -0.3, 0.2])
@@ -68,3 +70,26 @@ def test_what_only_one_half_of_the_energies_shows_is_no_phase(rng):
 def test_a_sample_of_few_cells_holds_no_phase():
     few = HalfSums(np.ones((2, R, 5, 5), np.float32), np.stack([np.eye(R)] * 2), np.ones((5, 5), np.float32))
     assert find_faint_features(few, model(), most=4).new.shape[1] == 0
+
+
+def test_frames_that_wander_by_two_pixels_are_no_phase():
+    """Places of the first spectrum may all be noise after it was learned once."""
+    stack, references = wandering(128)
+    report = ops.denoise(stack, references=references, noise="none").metadata["denoise"]["report"]
+    assert report["misregistration"]
+    assert report["new_features"] == 0
+
+
+def wandering(size: int) -> tuple[SpectralStack, list[Spectrum]]:
+    """Return particles of the sample that wander while the energy changes."""
+    sample = nmc_ni_k(size=size)
+    references = sample.stack.metadata["references"]
+    energy = np.linspace(sample.stack.energy[0], sample.stack.energy[-1], 100)
+    jump, share = sample.truth["edge_jump"].data, np.nan_to_num(sample.truth["Ni4+ model"].data)
+    rng = np.random.default_rng(0)
+    data = np.empty((100, size, size), np.float32)
+    for i, (two, four) in enumerate(zip(*(reference.at(energy) for reference in references), strict=True)):
+        depth = np.roll(jump * (two * (1 - share) + four * share + 0.9), (round(2 * np.sin(i / 9)), 0), (0, 1))
+        depth[:8] = 0
+        data[i] = -np.log(np.maximum(rng.poisson(4000 * np.exp(-depth)), 0.5) / 4000)
+    return SpectralStack(data, energy, quantity="optical_depth"), references

@@ -9,6 +9,8 @@ import numpy as np
 from napari_xanes._typing import BoolArray, Float32Array, Float64Array
 from napari_xanes.denoising.binning import BIN, BinnedStack, bin_sums
 
+_REACH = 16  # bins beyond which others do not count where a map is enlarged
+
 
 @dataclass(frozen=True)
 class Background:
@@ -30,9 +32,9 @@ class Background:
         bins = tuple(slice(part.start // BIN, -(-part.stop // BIN)) for part in box)
         return replace(self, maps=self.maps[:, *bins], weight=self.weight[bins])
 
-    def on_bins(self) -> Float32Array:
-        """Return the patterns (E, y, x), divided by the noise."""
-        return combine(self.modes, self.maps)
+    def on_bins(self, rows: slice = slice(None)) -> Float32Array:
+        """Return the patterns in some rows of bins (E, r, x), divided by the noise."""
+        return combine(self.modes, self.maps[:, rows])
 
     def squared_sum(self, modes: Float64Array) -> Float64Array:
         """Return the sum over energies of the squared patterns (y, x), with spectra in the units of `modes` (E, N)."""
@@ -64,10 +66,20 @@ class Background:
         """Return the root mean square over energies and some bins, with modes (E, N) in place of its own."""
         return float(np.sqrt(np.mean(self.squared_sum(modes)[used]) / len(modes)))
 
-    def enlarged(self, matrix: Float64Array, shape: tuple[int, ...]) -> Float32Array:
-        """Return the maps of ``matrix (M, N) @ maps`` for every pixel of an image, (M, Y, X)."""
-        maps = np.tensordot(matrix, self.maps, 1)
-        return np.stack([_enlarge(image, shape) for image in maps]) if len(maps) else np.zeros((0, *shape), np.float32)
+    def enlarged(self, matrix: Float64Array, shape: tuple[int, ...], rows: slice | None = None) -> Float32Array:
+        """Return the maps of ``matrix (M, N) @ maps`` for every pixel of an image, (M, Y, X), or of some of its rows.
+
+        The first row is that of a bin.
+        """
+        rows = slice(0, shape[0]) if rows is None else rows
+        first, last = max(0, rows.start // BIN - _REACH), -(-rows.stop // BIN) + _REACH
+        maps = np.tensordot(matrix, self.maps[:, first:last], 1)
+        part = (min(last * BIN, shape[0]) - first * BIN, shape[1])
+        exact = shape[0] % BIN == 0 and shape[1] % BIN == 0
+        images = np.empty((len(maps), rows.stop - rows.start, shape[1]), np.float32)
+        for image, binned in zip(images, maps, strict=True):
+            image[:] = _enlarge(binned, part, exact=exact)[rows.start - first * BIN :][: len(image)]
+        return images
 
 
 def combine(modes: Float64Array, maps: Float32Array) -> Float32Array:
@@ -75,10 +87,10 @@ def combine(modes: Float64Array, maps: Float32Array) -> Float32Array:
     return np.tensordot(modes.astype(np.float32), maps, 1)
 
 
-def _enlarge(binned: Float64Array, shape: tuple[int, ...]) -> Float32Array:
-    """Enlarge a map on bins to all pixels such that its means over bins stay."""
+def _enlarge(binned: Float64Array, shape: tuple[int, ...], *, exact: bool) -> Float32Array:
+    """Enlarge a map on bins to all pixels, if they are all whole (`exact`) such that its means over bins stay."""
     enlarged = _zoom(binned, shape)
-    if shape[0] % BIN == 0 and shape[1] % BIN == 0:
+    if exact:
         enlarged += _zoom(binned - bin_sums(enlarged) / BIN**2, shape)
     return enlarged
 

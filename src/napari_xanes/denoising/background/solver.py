@@ -11,7 +11,7 @@ from napari_xanes._typing import Complex64Array, Float32Array, Float64Array
 from napari_xanes.denoising.background.composition import CompositionPrior
 from napari_xanes.denoising.background.grid import FourierGrid
 from napari_xanes.denoising.background.patterns import Background, combine
-from napari_xanes.denoising.bands import outside
+from napari_xanes.denoising.bands import apply_matrix, outside, rows_at_once
 from napari_xanes.denoising.binning import BinnedStack
 from napari_xanes.denoising.design_matrix import DesignMatrix
 
@@ -30,16 +30,16 @@ class _Area:
     """Bins of air or of the sample.
 
     ``basis`` (E, N) spans the spectra that the area may hold besides patterns; ``values`` (E, y, x) are the binned
-    means outside the basis; ``precision`` (y, x), 0 elsewhere.
+    means, of which only the part outside the basis is used; ``precision`` (y, x), 0 elsewhere.
     """
 
     basis: Float64Array
     values: Float32Array
     precision: Float32Array
 
-    def residual(self, background: Background) -> Float32Array:
-        """Return the values that the patterns do not explain, (E, y, x)."""
-        return self.values - combine(outside(self.basis, background.modes), background.maps)
+    def residual(self, background: Background, rows: slice) -> Float32Array:
+        """Return what patterns and basis do not explain of some rows, (E, r, x)."""
+        return outside(self.basis, self.values[:, rows] - combine(background.modes, background.maps[:, rows]))
 
     def gram(self, modes: Float64Array) -> Float32Array:
         """Return the scalar products (N, N) of modes, outside the basis."""
@@ -62,8 +62,8 @@ class PatternSystem:
 
     def __init__(self, binned: BinnedStack, design: DesignMatrix, prior: CompositionPrior | None) -> None:
         baseline = np.linalg.qr(design.baseline)[0]
-        self.air = _Area(baseline, outside(baseline, binned.air), binned.air_precision)
-        self.sample = _Area(design.basis, outside(design.basis, binned.sample), binned.sample_precision)
+        self.air = _Area(baseline, binned.air, binned.air_precision)
+        self.sample = _Area(design.basis, binned.sample, binned.sample_precision)
         self.grid = FourierGrid(binned.air.shape[1:])
         self.prior = prior
 
@@ -74,7 +74,7 @@ class PatternSystem:
 
     def initial_background(self) -> Background | None:
         """Find the modes of the air; their maps are still 0. Return None if there are none."""
-        modes, variances = _find_modes(self.air.values, self.air.precision, _MAX_MODES)
+        modes, variances = _find_modes(self.air.values, self.air.precision, _MAX_MODES, excluded=self.air.basis)
         count = modes.shape[1]
         if count == 0:
             return None
@@ -91,8 +91,10 @@ class PatternSystem:
     ) -> tuple[Background, Complex64Array | None]:
         """Add the modes that remain in the residuals of air and sample."""
         precision = self.air.precision + self.sample.precision
-        sums = sum(area.residual(background) * area.precision for area in self.areas)
-        residual = np.asarray(sums, np.float32) / np.maximum(precision, 1e-30)
+        residual = np.empty_like(self.air.values)
+        for rows in rows_at_once(*self.grid.size):
+            sums = sum(area.residual(background, rows) * area.precision[rows] for area in self.areas)
+            residual[:, rows] = sums / np.maximum(precision[rows], 1e-30)
         modes, variances = _find_modes(
             residual, precision * (background.weight > 0.5), _MAX_NEW_MODES, excluded=background.modes
         )
@@ -150,11 +152,9 @@ class PatternSystem:
         """Return the normal matrix of the data as a function of maps (N, y, x), and the right side."""
         grams = [area.gram(background.modes) for area in self.areas]
         weights = [area.precision * background.weight for area in self.areas]
-        modes = background.modes.T.astype(np.float32)
-        air, sample = (
-            np.tensordot(modes, area.values, 1) * weight for area, weight in zip(self.areas, weights, strict=True)
-        )
-        right = air + sample
+        right = np.zeros(background.maps.shape, np.float32)
+        for area, weight in zip(self.areas, weights, strict=True):
+            right += apply_matrix(outside(area.basis, background.modes).T, area.values) * weight
         prior = self.prior
         if prior is not None:
             gains = (background.modes.T @ prior.directions).astype(np.float32)
@@ -180,8 +180,9 @@ class PatternSystem:
 
         chi_square = np.zeros(self.grid.size)
         for area in self.areas:
-            residual = area.residual(background)
-            chi_square += np.einsum("eyx,eyx->yx", residual, residual) * area.precision
+            for rows in rows_at_once(*self.grid.size):
+                residual = area.residual(background, rows)
+                chi_square[rows] += np.einsum("eyx,eyx->yx", residual, residual) * area.precision[rows]
         n_areas = (self.air.precision > 0) * 1.0 + (self.sample.precision > 0)
         chi_square /= np.maximum(n_areas, 1) * (len(self.air.values) - 4)
         typical = np.maximum(np.maximum(median_filter(chi_square, 9), np.median(chi_square)), 1.0)
@@ -201,22 +202,36 @@ class PatternSystem:
 
 
 def _find_modes(
-    values: Float32Array, precision: Float32Array, max_modes: int, *, excluded: Float64Array | None = None
+    values: Float32Array, precision: Float32Array, max_modes: int, *, excluded: Float64Array
 ) -> tuple[Float64Array, Float64Array]:
-    """Return spectra (E, N) that bins share beyond noise, outside excluded spectra (E, M), and their variances (N,)."""
+    """Return spectra (E, N) that bins share beyond noise, outside a basis (E, M), and their variances (N,)."""
     from scipy.ndimage import gaussian_filter
 
     weight = gaussian_filter(precision.astype(np.float64), _BLUR)
     if not precision.any():
         return np.zeros((len(values), 0)), np.zeros(0)
     is_used = weight > 0.25 * np.percentile(weight[precision > 0], 90)
-    smooth = np.stack([gaussian_filter(image * precision, _BLUR)[is_used] for image in values]).astype(np.float64)
-    smooth /= weight[is_used]
-    smooth *= np.sqrt(weight[is_used] / weight[is_used].mean())
-    if excluded is not None:
-        smooth -= excluded @ (excluded.T @ smooth)
+    factor = (1 / np.sqrt(weight[is_used] * weight[is_used].mean())).astype(np.float32)
+    smooth = np.empty((len(values), factor.size), np.float32)
+    for row, image in zip(smooth, values, strict=True):
+        row[:] = gaussian_filter(image * precision, _BLUR)[is_used] * factor
     noise = 1 / weight[is_used].mean() / (4 * np.pi * _BLUR**2)
-    variances, vectors = np.linalg.eigh(smooth @ smooth.T / smooth.shape[1])
+    variances, vectors = np.linalg.eigh(_outside_moments(excluded, _moments(smooth)) / smooth.shape[1])
     variances, vectors = variances[::-1][:max_modes], vectors[:, ::-1][:, :max_modes]
     significant = variances > _MODE_LIMIT * noise
     return vectors[:, significant], np.maximum(variances - noise, 0.2 * variances)[significant]
+
+
+def _moments(spectra: Float32Array) -> Float64Array:
+    """Return the sum of outer products (E, E) of spectra (E, P)."""
+    total = np.zeros((len(spectra), len(spectra)))
+    for pixels in rows_at_once(spectra.shape[1], 1):
+        part = spectra[:, pixels].astype(np.float64)
+        total += part @ part.T
+    return total
+
+
+def _outside_moments(basis: Float64Array, moments: Float64Array) -> Float64Array:
+    """Return the moments (E, E) of the parts of spectra outside an orthonormal basis (E, M)."""
+    result: Float64Array = outside(basis, outside(basis, moments).T)
+    return result

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.denoising.background.patterns import Background
-from napari_xanes.denoising.bands import outside
+from napari_xanes.denoising.bands import outside, rows_at_once
 from napari_xanes.denoising.binning import BinnedStack
 from napari_xanes.denoising.design_matrix import DesignMatrix
 from napari_xanes.denoising.filters.non_local_means import clean_edge_jump
@@ -122,10 +122,13 @@ def unexplained_variance(binned: BinnedStack, design: DesignMatrix, background: 
 
     Patterns of the beam that were not removed are as large within the design, where they can't be seen, as outside.
     """
-    values = binned.sample if background is None else binned.sample - background.on_bins()
-    residual = outside(design.basis, values)
     used = binned.sample_precision > 0
-    square = np.einsum("eyx,eyx->yx", residual, residual)[used]
+    squares = np.empty(used.shape, np.float32)
+    for rows in rows_at_once(*used.shape):
+        values = binned.sample[:, rows]
+        residual = outside(design.basis, values if background is None else values - background.on_bins(rows))
+        squares[rows] = np.einsum("eyx,eyx->yx", residual, residual)
+    square = squares[used]
     degrees_of_freedom = len(design.basis) - design.basis.shape[1]
     return max(0.0, float(np.median(square / degrees_of_freedom - 1 / binned.sample_precision[used])))
 

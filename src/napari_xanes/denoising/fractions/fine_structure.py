@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_xanes._typing import BoolArray, Float32Array, Float64Array
 from napari_xanes.denoising.fractions.texture import WINDOW, unresolved_texture
+from napari_xanes.denoising.tiles import Tile, over_tiles
 
 SPREADS = (0.1, 0.2, 0.4)
 """Standard deviations of the differences that are tried, as fractions."""
@@ -47,6 +48,7 @@ _LINE_SPREAD, _LINE_ROUGHNESS = 0.3, 0.03
 """Standard deviations of a line's common difference, and of its pixels around it."""
 
 _POOL = 2.0  # pixels
+_MARGIN = 32  # pixels, more than what a pixel depends on beside the priors of single pixels
 _PSEUDO_COUNT, _ROUNDS, _MOST_PIXELS = 10.0, 100, 20000
 """For the priors: pixels that are assumed to have no structure, steps of expectation maximization, pixels used."""
 
@@ -86,14 +88,42 @@ def restore_fine_structure(
     examined = np.asarray(variance < _MAX_VARIANCE)
     if not examined.any():
         return FineStructure(cleaned, sigma, examined, examined)
-    noise = np.where(examined, variance, 1).astype(np.float32)
-    base, base_sigma = _pooled_texture(cleaned, sigma, np.where(examined, measured, cleaned), noise, examined)
-    noise *= np.float32(_NOISE_MARGIN)
-    difference = np.where(examined, measured - base, 0).astype(np.float32)
-    alone = _independent(difference, noise, examined)
+    base, base_sigma = (np.empty(cleaned.shape, np.float32) for _ in range(2))
+
+    def pool(tile: Tile) -> None:
+        images = [image[tile.wide] for image in (cleaned, sigma, measured, variance)]
+        pooled = _pooled_texture(*images, used=examined[tile.wide])
+        base[tile.box], base_sigma[tile.box] = (image[tile.inner] for image in pooled)
+
+    over_tiles(pool, cleaned.shape, _MARGIN)
+    own, gain = _own_priors(base, measured, variance, examined)
+    fractions, errors, found = np.empty_like(base), np.empty_like(base), np.empty(cleaned.shape, bool)
+
+    def restore(tile: Tile) -> None:
+        images = [image[tile.wide] for image in (base, base_sigma, measured, variance)]
+        part = _restored(*images, examined=examined[tile.wide], own=own, gain=gain)
+        fractions[tile.box], errors[tile.box], found[tile.box] = (image[tile.inner] for image in part)
+
+    over_tiles(restore, cleaned.shape, _MARGIN)
+    return FineStructure(np.where(examined, fractions, cleaned), np.where(examined, errors, sigma), found, examined)
+
+
+def _restored(
+    base: Float32Array,
+    base_sigma: Float32Array,
+    measured: Float32Array,
+    variance: Float32Array,
+    *,
+    examined: BoolArray,
+    own: Float64Array,
+    gain: float,
+) -> tuple[Float32Array, Float32Array, BoolArray]:
+    """Return a map with its fine structure, its error, and where structure was found, from the priors of the whole."""
+    difference, noise = _difference(base, measured, variance, examined)
+    alone = _independent(difference, noise)
     common = _common(difference, noise, examined)
-    own, gain = _own_priors(np.stack([image[examined] for image in alone.evidence]))
-    weights, prior = _weigh(alone.evidence, common.evidence, own, examined)
+    evidence = [np.where(examined, image, 0) for image in alone.evidence]
+    weights, prior = _weigh(evidence, common.evidence, own, examined)
     means = [np.zeros_like(difference), *alone.means, *common.means]
     variances = [base_sigma**2, *alone.variances, *common.variances]
     mean = _sum(weights, means)
@@ -101,13 +131,15 @@ def restore_fine_structure(
     # Where there is structure, what is left beyond noise may be structure too.
     doubtful = examined & ((prior > _PRIOR) | (gain > _CERTAIN))
     left = np.where(doubtful, (difference - mean) ** 2 - noise, 0)
-    error = np.sqrt(np.maximum(np.maximum(total, left), 0))
-    return FineStructure(
-        np.where(examined, base + mean, cleaned).astype(np.float32),
-        np.where(examined, error, sigma).astype(np.float32),
-        examined & (weights[0] < 0.5),
-        examined,
-    )
+    return base + mean, np.sqrt(np.maximum(np.maximum(total, left), 0)), examined & (weights[0] < 0.5)
+
+
+def _difference(
+    base: Float32Array, measured: Float32Array, variance: Float32Array, examined: BoolArray
+) -> tuple[Float32Array, Float32Array]:
+    """Return the difference of the measured map to the cleaned one, 0 where nothing is examined, and its variance."""
+    noise = np.where(examined, variance, 1).astype(np.float32) * np.float32(_NOISE_MARGIN)
+    return np.where(examined, measured - base, 0).astype(np.float32), noise
 
 
 @dataclass(frozen=True)
@@ -121,11 +153,12 @@ class _Hypotheses:
 
 
 def _pooled_texture(
-    cleaned: Float32Array, sigma: Float32Array, measured: Float32Array, variance: Float32Array, used: BoolArray
+    cleaned: Float32Array, sigma: Float32Array, measured: Float32Array, variance: Float32Array, *, used: BoolArray
 ) -> tuple[Float32Array, Float32Array]:
     """Replace the map by a pooled mean where its texture is unresolved: a cleaned map that follows it keeps noise."""
     from scipy.ndimage import gaussian_filter
 
+    measured, variance = np.where(used, measured, cleaned), np.where(used, variance, 1).astype(np.float32)
     share = unresolved_texture(measured, variance, used)
     if not share.any():
         return cleaned, sigma
@@ -137,14 +170,14 @@ def _pooled_texture(
     return np.asarray(cleaned + share * (pooled - cleaned), np.float32), np.asarray(mixed, np.float32)
 
 
-def _independent(difference: Float32Array, noise: Float32Array, examined: BoolArray) -> _Hypotheses:
+def _independent(difference: Float32Array, noise: Float32Array) -> _Hypotheses:
     """Return the hypotheses that a pixel's difference has one of the spreads, whatever its neighbours are."""
     evidence, means, variances = [], [], []
     for spread in SPREADS:
         ratio = np.float32(spread**2) / noise
         share = ratio / (1 + ratio)
         logarithm = 0.5 * (difference**2 * share / noise - np.log1p(ratio))
-        evidence.append(np.where(examined, logarithm, 0).astype(np.float32))
+        evidence.append(logarithm.astype(np.float32))
         means.append(share * difference)
         variances.append(share * noise)
     return _Hypotheses(evidence, means, variances)
@@ -168,10 +201,15 @@ def _common(difference: Float32Array, noise: Float32Array, examined: BoolArray) 
     return _Hypotheses(evidence, means, variances)
 
 
-def _own_priors(evidence: Float32Array) -> tuple[Float64Array, float]:
+def _own_priors(
+    base: Float32Array, measured: Float32Array, variance: Float32Array, examined: BoolArray
+) -> tuple[Float64Array, float]:
     """Return how common pixels without and with differences of each spread are, and the evidence that there are any."""
-    step = max(1, evidence.shape[1] // _MOST_PIXELS)
-    used = evidence[:, ::step].astype(np.float64)
+    places = np.flatnonzero(examined)
+    step = max(1, places.size // _MOST_PIXELS)
+    some = places[::step]
+    difference = _difference(base.ravel()[some], measured.ravel()[some], variance.ravel()[some], examined.ravel()[some])
+    used = np.stack(_independent(*difference).evidence).astype(np.float64)
     odds = np.exp(np.minimum(np.concatenate([np.zeros((1, used.shape[1])), used]), 60))
     priors = np.full(len(odds), 0.02)
     priors[0] = 1 - priors[1:].sum()

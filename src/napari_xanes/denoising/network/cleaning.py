@@ -14,10 +14,9 @@ import numpy as np
 from napari_xanes._typing import Float32Array
 from napari_xanes.blocks import on_threads
 from napari_xanes.denoising.network.one_thread import one_torch_thread
+from napari_xanes.denoising.tiles import Box, boxes, moved, with_margin
 from napari_xanes.limits import limit_torch, release_memory
 from napari_xanes.progress import Progress, part
-
-_Box = tuple[slice, slice]
 
 WEIGHTS = Path(__file__).parent / "weights.pt"
 WEIGHTS_SHA256 = "e2ef88639ceadd5600774e372fcc02fe0c6bca64ce2d3084d6dd2e7a141bacec"
@@ -172,21 +171,21 @@ def _clean_in_tiles(
 
     shape, on_card = cleaned.shape, maps.information.device.type != "cpu"
     margin = _REACH if network is None else _REACH + HALO
-    for top, left in _boxes((slice(0, shape[0]), slice(0, shape[1])), TILE):
-        rows, columns = _with_margin(top, margin, shape[0]), _with_margin(left, margin, shape[1])
+    for top, left in boxes((slice(0, shape[0]), slice(0, shape[1])), TILE):
+        rows, columns = with_margin(top, margin, shape[0]), with_margin(left, margin, shape[1])
         crop = crop_maps(maps, statistics, rows, columns)
         tile = _Tile(*crop, *cleaned_maps(*crop), rows, columns)
 
-        def work(box: _Box, tile: _Tile = tile) -> float:
+        def work(box: Box, tile: _Tile = tile) -> float:
             cleaned[box], errors[box] = _cleaned_box(box, tile, network, shape)
             return float(box[0].stop / shape[0])
 
-        boxes = _boxes((top, left), TILE if network is None else NETWORK_TILE)
-        on_threads(work, boxes, progress=progress, message="cleaning the maps", threads=1 if on_card else None)
+        parts = boxes((top, left), TILE if network is None else NETWORK_TILE)
+        on_threads(work, parts, progress=progress, message="cleaning the maps", threads=1 if on_card else None)
 
 
 def _cleaned_box(
-    box: _Box, tile: _Tile, network: Any | None, shape: tuple[int, ...]
+    box: Box, tile: _Tile, network: Any | None, shape: tuple[int, ...]
 ) -> tuple[Float32Array, Float32Array]:
     """Return the cleaned map and its error in a box of the whole map, which the tile covers with its surroundings."""
     import torch
@@ -194,9 +193,9 @@ def _cleaned_box(
     from napari_xanes.denoising.network.candidates import crop_maps, network_features
     from napari_xanes.denoising.network.mixture_net import HALO
 
-    wide = [_with_margin(side, HALO, size) for side, size in zip(box, shape, strict=True)]
-    y, x = _moved(wide[0], -tile.rows.start), _moved(wide[1], -tile.columns.start)
-    inner = (0, *(_moved(side, -outer.start) for side, outer in zip(box, wide, strict=True)))
+    wide = [with_margin(side, HALO, size) for side, size in zip(box, shape, strict=True)]
+    y, x = moved(wide[0], -tile.rows.start), moved(wide[1], -tile.columns.start)
+    inner = (0, *(moved(side, -outer.start) for side, outer in zip(box, wide, strict=True)))
     with torch.inference_mode():  # which each thread has for itself
         maps, statistics = crop_maps(tile.maps, tile.statistics, y, x)
         images = tile.images[..., y, x]
@@ -207,25 +206,6 @@ def _cleaned_box(
         mean = maps.mean[:, None, None]
         clean = mean + statistics.structure * (clean - mean)
         return clean[inner].cpu().numpy(), error[inner].cpu().numpy()
-
-
-def _boxes(whole: _Box, size: int) -> list[_Box]:
-    """Cut a box into boxes of about equal sides, at most `size`, whose starts are as the network's coarsest pixels."""
-
-    def cut(side: slice) -> list[slice]:
-        length = side.stop - side.start
-        step = -(-length // (8 * -(-length // size))) * 8
-        return [slice(start, min(start + step, side.stop)) for start in range(side.start, side.stop, step)]
-
-    return [(rows, columns) for rows in cut(whole[0]) for columns in cut(whole[1])]
-
-
-def _with_margin(side: slice, margin: int, size: int) -> slice:
-    return slice(max(0, side.start - margin), min(size, side.stop + margin))
-
-
-def _moved(side: slice, distance: int) -> slice:
-    return slice(side.start + distance, side.stop + distance)
 
 
 def _average(images: Any, information: Any) -> tuple[Any, Any]:

@@ -33,6 +33,7 @@ _SURROUNDINGS = 8.0  # cells over which the size of the noise is averaged
 _LEAST_PLACES = 64
 _MANY, _SOME = 8000, 12  # places for a typical spread, and candidates whose peaks are counted
 _ROUNDS = 3
+_AT_ONCE = 1 << 16  # places
 _NEIGHBOURS = [(y, x) for y in range(-2, 3) for x in range(-2, 3) if (y, x) != (0, 0)]
 
 
@@ -152,9 +153,10 @@ def _means(halves: HalfSums, radius: float) -> _Means | None:
     variance = np.asarray(_weighted(halves.precision, kernel(radius) ** 2), np.float32)
     used &= variance > 0.1 * np.percentile(variance[used], 90)
     gram = halves.gram.sum(axis=0)
-    images = (_weighted(even + odd, kernel(radius)) for even, odd in zip(*halves.sums, strict=True))
     expected = np.sqrt(variance[used])
-    values = np.asarray(np.stack([image[used] for image in images]) / expected, np.float32)
+    values = np.empty((len(gram), expected.size), np.float32)
+    for image, even, odd in zip(values, *halves.sums, strict=True):
+        np.divide(_weighted(even + odd, kernel(radius))[used], expected, out=image)
     noise = _local_noise(values, gram, used)
     values /= noise
     margin = np.pad(used, 2)
@@ -183,8 +185,11 @@ def _local_noise(values: Float32Array, gram: Float64Array, used: BoolArray) -> F
 
     variances, vectors = np.linalg.eigh(gram)
     sound = variances > 1e-4 * variances.max()
-    white = (vectors[:, sound] / np.sqrt(variances[sound])).T.astype(np.float32) @ values
-    square = np.einsum("rp,rp->p", white, white) / len(white)
+    whitening = (vectors[:, sound] / np.sqrt(variances[sound])).T.astype(np.float32)
+    square = np.empty(values.shape[1], np.float32)
+    for start in range(0, square.size, _AT_ONCE):
+        white = whitening @ values[:, start : start + _AT_ONCE]
+        square[start : start + _AT_ONCE] = np.einsum("rp,rp->p", white, white) / len(white)
     image = np.zeros(used.shape, np.float32)
     image[used] = np.minimum(square, 3 * np.median(square))
     share = gaussian_filter(used.astype(np.float32), _SURROUNDINGS)
@@ -247,6 +252,8 @@ def _learned(means: _Means, candidate: Float64Array, density: float) -> Float64A
         heights = scores[places].astype(np.float64)
         noise_share = np.minimum(_expected_peaks(heights, density) / np.arange(1, places.size + 1), 1)
         amounts = heights * (1 - noise_share)
+        if not amounts.any():  # noise explains them all
+            break
         coefficients = np.linalg.solve(float(amounts @ heights) * gram + prior, means.values[:, places] @ amounts)
     result: Float64Array = coefficients / np.sqrt(coefficients @ gram @ coefficients)
     return result

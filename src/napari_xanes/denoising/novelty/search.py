@@ -103,7 +103,9 @@ def find_novelty(
     faint, limits = _faint_features(survey, known, background, offset, sample_precision, height, part(progress, 0, 0.3))
     if has_air:  # else it was done before
         binned_precision = survey.binned.sample_precision
-        residual = np.stack([high_pass(image, binned_precision, _SURROUNDINGS) for image in residual])
+        residual = residual.copy()
+        for image in residual:
+            image[:] = high_pass(image, binned_precision, _SURROUNDINGS)
     directions = _directions(survey, known, large, residual, faint, part(progress, 0.3, 0.6))
     if directions.new.shape[1] == 0:
         return no_novelty(len(offset), precision.shape, directions, limits)

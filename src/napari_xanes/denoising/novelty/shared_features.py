@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.denoising.background.patterns import Background
-from napari_xanes.denoising.bands import outside
+from napari_xanes.denoising.bands import outside, rows_at_once
 from napari_xanes.denoising.binning import BIN, BinnedStack, well_measured
 from napari_xanes.denoising.design_matrix import DesignMatrix
 from napari_xanes.denoising.novelty.amounts import SLOW, high_pass
@@ -61,12 +61,17 @@ def residual_bins(
     has_air : bool
         Whether patterns of the beam could be told from the sample. If not, all slow changes are taken for patterns.
     """
-    values = binned.sample
+    residual = binned.sample.copy()
+    parts = rows_at_once(*residual.shape[1:])
     if background is not None:
-        values = values - background.on_bins()
+        for rows in parts:
+            residual[:, rows] -= background.on_bins(rows)
     if not has_air:
-        values = np.stack([high_pass(image, binned.sample_precision, SLOW / BIN) for image in values])
-    return outside(design.basis, values)
+        for image in residual:
+            image[:] = high_pass(image, binned.sample_precision, SLOW / BIN)
+    for rows in parts:
+        residual[:, rows] = outside(design.basis, residual[:, rows])
+    return residual
 
 
 def find_shared_features(
@@ -87,7 +92,7 @@ def find_shared_features(
     if used.sum() < _MIN_BINS:
         nothing = np.empty((len(residual), 0))
         return nothing, nothing
-    scores = (residual[:, used] * np.sqrt(precision[used])).astype(np.float64)
+    scores = residual[:, used] * np.sqrt(precision[used])
     scores /= np.sqrt(np.median(np.einsum("ep,ep->p", scores, scores)) / (len(scores) - n_explained))
     colour = (np.indices(precision.shape).sum(axis=0) % 2)[used]
     directions: dict[bool, list[Float64Array]] = {True: [], False: []}
@@ -97,7 +102,7 @@ def find_shared_features(
             break
         direction, one_sided = clearest
         directions[one_sided].append(direction)
-        scores -= np.outer(direction, direction @ scores)
+        scores = outside(direction[:, None], scores)
     new, nuisance = (np.array(directions[kind]).reshape(-1, len(scores)).T for kind in (True, False))
     return new, nuisance
 
@@ -107,7 +112,7 @@ def _clearest_direction(scores: NDArray[Any], colour: NDArray[np.intp]) -> tuple
     if not (colour == 0).any() or not (colour == 1).any():
         return None
     half_directions = [_leading_direction(scores[:, colour == i]) for i in (0, 1)]
-    half_amounts = [direction @ scores[:, colour != i] for i, direction in enumerate(half_directions)]
+    half_amounts = [_amounts(direction, scores)[colour != i] for i, direction in enumerate(half_directions)]
     n_above = [int((amounts > _CLEAR).sum()) for amounts in half_amounts]
     n_below = [int((amounts < -_CLEAR).sum()) for amounts in half_amounts]
     if sum(n_above) + sum(n_below) < _MIN_BINS or abs(half_directions[0] @ half_directions[1]) < _MIN_COSINE:
@@ -125,7 +130,7 @@ def _leading_direction(scores: NDArray[Any]) -> Float64Array:
     best, best_clarity = scores[:, 0], -1.0
     for start in np.argsort(power)[-_STARTS:]:
         direction = _refined(scores, scores[:, start] / np.sqrt(power[start]))
-        amounts = np.abs(direction @ scores)
+        amounts = np.abs(_amounts(direction, scores))
         amounts[start] = 0  # the bin itself is no confirmation
         clarity = float(np.sum(np.maximum(amounts - 3, 0) ** 2))
         if clarity > best_clarity:
@@ -136,10 +141,16 @@ def _leading_direction(scores: NDArray[Any]) -> Float64Array:
 def _refined(scores: NDArray[Any], direction: Float64Array) -> Float64Array:
     """Replace a direction repeatedly by the mean spectrum of the bins where its amount is clear."""
     for _ in range(_REFINEMENTS):
-        amounts = direction @ scores
+        amounts = _amounts(direction, scores)
         mean = scores @ (np.sign(amounts) * np.maximum(np.abs(amounts) - _SOFT_THRESHOLD, 0))
         size = float(np.linalg.norm(mean))
         if size == 0:
             break
         direction = mean / size
     return direction
+
+
+def _amounts(direction: NDArray[Any], scores: NDArray[Any]) -> NDArray[Any]:
+    """Return the amount (P,) of a direction (E,) in scores (E, P), of which no copy in double precision is made."""
+    result: NDArray[Any] = direction.astype(scores.dtype) @ scores
+    return result

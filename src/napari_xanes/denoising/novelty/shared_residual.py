@@ -30,6 +30,9 @@ _MIN_ERROR, _LEFT_OF_PATTERNS = 0.03, 0.35
 """Error of a fraction from which on a shared residual counts, and the share of the patterns of the beam that may be
 left after their removal and is no phase."""
 
+_MOST_BINS = 1 << 16
+"""Of larger images, neighbouring bins are merged: random signs of all of them would take much memory."""
+
 _RADIUS = 3.0  # bins over which the amount of the missing phase is averaged
 
 SHARED_LENGTH = float(np.sqrt(4 * np.pi) * _RADIUS * BIN)
@@ -73,6 +76,9 @@ def find_shared_residual(
     patterns : float
         Root mean square of the patterns of the beam that were removed, 0 if none, divided by the noise of each energy.
     """
+    factor = int(np.ceil(np.sqrt(precision.size / _MOST_BINS)))
+    if factor > 1:
+        residual, precision, jump = _merged(residual, precision, jump.astype(np.float32), factor)
     used = well_measured(precision) if precision.any() else precision > 0
     if used.sum() < _LEAST_BINS or design.learned or design.references.shape[1] < 2:
         return None
@@ -90,10 +96,27 @@ def find_shared_residual(
     if size < max(_MIN_ERROR / float(lever.max()), left_of_patterns):
         return None
     unit = slope / np.linalg.norm(slope) if common >= local else direction
-    amount = _amount_map(unit @ (spectra - offset[:, None]), weight, height, used, noise)
-    image = np.kron(amount, np.ones((BIN, BIN)))[: shape[0], : shape[1]] / np.sqrt(len(residual))
+    amount = _amount_map(unit @ (spectra - offset[:, None]), weight, height, used, noise, _RADIUS / factor)
+    image = np.kron(amount, np.ones((BIN * factor, BIN * factor)))[: shape[0], : shape[1]] / np.sqrt(len(residual))
     spectrum = unit * size * np.sqrt(len(residual)) / design.root_weight
     return SharedResidual(size, spectrum, (lever * image).astype(np.float32))
+
+
+def _merged(
+    residual: Float32Array, precision: Float32Array, jump: Float32Array, factor: int
+) -> tuple[Float32Array, Float32Array, Float32Array]:
+    """Return weighted means of squares of bins, with their precision."""
+
+    def sums(image: Float32Array) -> Float32Array:
+        padded = np.pad(image, [(0, -size % factor) for size in image.shape])
+        height, width = (size // factor for size in padded.shape)
+        result: Float32Array = padded.reshape(height, factor, width, factor).sum(axis=(1, 3))
+        return result
+
+    total = sums(precision)
+    safe = np.maximum(total, 1e-30)
+    means = np.stack([sums(image * precision) / safe for image in residual]).astype(np.float32)
+    return means, total, (sums(jump * precision) / safe).astype(np.float32)
 
 
 def _fit_line(
@@ -136,7 +159,7 @@ def _local_size(
 
 
 def _amount_map(
-    amounts: Float64Array, weight: Float64Array, height: Float64Array, used: np.ndarray, noise: float
+    amounts: Float64Array, weight: Float64Array, height: Float64Array, used: np.ndarray, noise: float, radius: float
 ) -> Float64Array:
     """Return the size of the shared residual (y, x) around each bin for an edge jump of 1, without its noise."""
     from scipy.ndimage import gaussian_filter
@@ -144,7 +167,7 @@ def _amount_map(
     sums, squares, spread = np.zeros((3, *used.shape))
     sums[used], squares[used] = weight * height * amounts, weight * height**2
     spread[used] = noise * weight * height**2
-    mean, total = gaussian_filter(sums, _RADIUS), np.maximum(gaussian_filter(squares, _RADIUS), 1e-30)
-    variance = gaussian_filter(spread, _RADIUS / np.sqrt(2)) / (4 * np.pi * _RADIUS**2 * total**2)
+    mean, total = gaussian_filter(sums, radius), np.maximum(gaussian_filter(squares, radius), 1e-30)
+    variance = gaussian_filter(spread, radius / np.sqrt(2)) / (4 * np.pi * radius**2 * total**2)
     result: Float64Array = np.sqrt(np.maximum((mean / total) ** 2 - variance, 0))
     return result
