@@ -248,6 +248,7 @@ def test_a_preview_covers_the_visible_part_and_is_removed(
     np.testing.assert_allclose(preview.translate[1:], (y0 * PIXEL, x0 * PIXEL))
     assert viewer.layers.selection.active is layer
     assert f"Preview of {x1 - x0} × {y1 - y0} pixels" in dock.report.text()
+    assert "the errors are the expected ones" in dock.report.text()
     dock.compare.slider.setValue(200)
     depth = nx.ops.optical_depth(nx.ops.crop(stack_of(layer), region=(y0, y1, x0, x1)))
     np.testing.assert_allclose(viewer.layers["before"].data, depth.data)

@@ -128,7 +128,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Let runs last until they are told to end or cancelled, and note what became of them."""
     noted: dict[str, Any] = {"started": 0, "cancelled": threading.Event(), "end": threading.Event()}
 
-    def run(steps: Any, step: Any, stack: Any, progress: Any) -> Any:
+    def run(steps: Any, step: Any, stack: Any, progress: Any, method: Any) -> Any:
         noted["started"] += 1
         try:
             while not noted["end"].wait(0.01):
@@ -136,7 +136,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         except Cancelled:
             noted["cancelled"].set()
             raise
-        return run_after(steps, step, stack, progress)
+        return run_after(steps, step, stack, progress, method)
 
     monkeypatch.setattr(method_panel, "run_after", run)
     return noted

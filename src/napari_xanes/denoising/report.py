@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_xanes._typing import BoolArray, Float32Array
-from napari_xanes.denoising.background.patterns import Background
-from napari_xanes.denoising.bands import LAZY_ROWS, lazy_product
+from napari_xanes._typing import BoolArray
+from napari_xanes.denoising.background.removed import removed_background
 from napari_xanes.denoising.design_matrix import DesignMatrix
 from napari_xanes.denoising.novelty.amounts import CLEAR_SIGMA
 from napari_xanes.denoising.novelty.small_features import detection_limit
@@ -72,40 +69,11 @@ def describe(
         fraction_sigma=parts.fraction_sigma,
         edge_jump=parts.jump,
         edge_jump_sigma=parts.jump_sigma,
-        background=lazy_product(*_removed_background(parts, design)),
+        background=removed_background(parts.offset, parts.background, design, parts.jump.shape),
         novelty=parts.novelty,
         novel=features,
         report=_report(parts, design, survey, names, reference_offset, method, device),
     )
-
-
-def _removed_background(parts: Decomposition, design: DesignMatrix) -> tuple[NDArray[Any], Any]:
-    """Return columns (E, N) and lazy maps (N, Y, X) of the offset and of the patterns of the beam."""
-    import dask.array as da
-    from dask.delayed import delayed
-
-    shape, patterns = parts.jump.shape, parts.background
-    columns, count = parts.offset[:, None], 1
-    if patterns is not None:
-        columns = np.concatenate([columns, patterns.modes / design.root_weight[:, None]], axis=1)
-        count += patterns.modes.shape[1]
-    bands = [slice(start, min(start + LAZY_ROWS, shape[0])) for start in range(0, shape[0], LAZY_ROWS)]
-    known = delayed(patterns, traverse=False)
-    maps = [
-        da.from_delayed(  # type: ignore[no-untyped-call]
-            delayed(_background_maps)(known, shape, rows), (count, rows.stop - rows.start, shape[1]), np.float32
-        )
-        for rows in bands
-    ]
-    return columns, da.concatenate(maps, axis=1)  # type: ignore[no-untyped-call]
-
-
-def _background_maps(patterns: Background | None, shape: tuple[int, ...], rows: slice) -> Float32Array:
-    """Return the maps of the offset, which is the same everywhere, and of the patterns in some rows, (1 + N, R, X)."""
-    offset = np.ones((1, rows.stop - rows.start, shape[1]), np.float32)
-    if patterns is None:
-        return offset
-    return np.concatenate([offset, patterns.enlarged(np.eye(patterns.modes.shape[1]), shape, rows)])
 
 
 def amount_noise(parts: Decomposition, design: DesignMatrix) -> AmountNoise:

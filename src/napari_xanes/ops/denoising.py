@@ -4,32 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import wraps
 from math import isqrt
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from pydantic import BeforeValidator
 
-from napari_xanes._typing import Float32Array, Float64Array
-from napari_xanes.denoising.bands import fill_product, lazy_product
-from napari_xanes.denoising.design_matrix import design_from_data, design_from_references
-from napari_xanes.denoising.energy_offset import MAX_OFFSET, detect_energy_offset, offset_uncertainty
-from napari_xanes.denoising.fractions.maps import MapMethod
-from napari_xanes.denoising.network.cleaning import load_network, resolve_device
+from napari_xanes.denoising.energy_offset import MAX_OFFSET, detect_energy_offset
 from napari_xanes.denoising.network.one_thread import one_thread_each
-from napari_xanes.denoising.pipeline import decompose, explain, fit_amounts
-from napari_xanes.denoising.report import amount_noise, describe
-from napari_xanes.denoising.result import DenoisingResult, as_denoising_result, join_results
-from napari_xanes.denoising.survey import subtract_offset, survey_stack
-from napari_xanes.edge import normalize_spectrum, require_absorption
-from napari_xanes.noise import AmountNoise, join_slices
-from napari_xanes.ops.absorbance import optical_depth
-from napari_xanes.ops.slices import each_slice, joined_sentences, slices_of, stack_slices
+from napari_xanes.denoising.result import as_denoising_result
+from napari_xanes.denoising.survey import survey_stack
+from napari_xanes.edge import require_absorption
+from napari_xanes.noise import AmountNoise
+from napari_xanes.ops.denoising_images import as_absorption, denoise_image, denoise_slices, normalized_references
+from napari_xanes.ops.slices import slices_of
 from napari_xanes.parameters import Param
-from napari_xanes.progress import Progress, part
+from napari_xanes.progress import Progress
 from napari_xanes.reference_arguments import load_references
-from napari_xanes.region_means import COVARIANCE_LENGTH
-from napari_xanes.registry import method
+from napari_xanes.registry import Method, method
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
@@ -43,7 +35,10 @@ _MIN_ENERGIES = 8
 _ENOUGH_PIXELS = 256 * 256
 """Number of pixels that suffice to find the offset of references."""
 
-_METHODS = {"tv": "guided total variation", "none": None}
+_PREVIEW = (
+    "This is a preview: the errors are the expected ones, not calibrated on energies that are held out, and new "
+    "features were not looked for."
+)
 
 
 def _fit_state(
@@ -61,8 +56,8 @@ def _fit_state(
         return {"reference_offset": reference_offset or 0.0}
     image = stack if len(stack.shape) == 3 else slices_of(stack, stack.shape[1] // 2)
     with one_thread_each():
-        survey = survey_stack(_absorption(_subsampled(image)), progress)
-        offset = detect_energy_offset(survey, _normalized(references), background=background == "auto")
+        survey = survey_stack(as_absorption(_subsampled(image)), progress)
+        offset = detect_energy_offset(survey, normalized_references(references), background=background == "auto")
     return {"reference_offset": offset}
 
 
@@ -101,17 +96,6 @@ def require_denoisable(stack: SpectralStack, references: list[Spectrum] | None) 
                 f"reference {reference.name!r} covers {reference.energy[0]:g} to {reference.energy[-1]:g} eV, the "
                 f"stack {stack.energy[0]:g} to {stack.energy[-1]:g} eV: crop the stack to what all references cover"
             )
-
-
-def _normalized(references: list[Spectrum]) -> list[Spectrum]:
-    return [
-        normalize_spectrum(reference) if reference.metadata.get("normalized") is False else reference
-        for reference in references
-    ]
-
-
-def _absorption(stack: SpectralStack) -> SpectralStack:
-    return optical_depth(stack) if stack.quantity in ("counts", "transmission") else stack
 
 
 @method(looks_at="stack", fit=_fit_state)
@@ -185,117 +169,39 @@ def denoise(
     ('optical_depth', (2, 48, 48))
     """
     require_denoisable(stack, references)
-    clean = _denoise_image if len(stack.shape) == 3 else _denoise_slices
+    return _denoised(
+        stack,
+        references=references,
+        background=background,
+        noise=noise,
+        adapt=adapt,
+        keep_new=keep_new,
+        reference_offset=reference_offset or 0.0,
+        device=device,
+        seed=seed,
+        progress=progress,
+    )
+
+
+def _denoised(stack: SpectralStack, **parameters: Any) -> SpectralStack:
+    clean = denoise_image if len(stack.shape) == 3 else denoise_slices
     with one_thread_each():
-        return clean(
-            stack,
-            references=references,
-            background=background,
-            noise=noise,
-            adapt=adapt,
-            keep_new=keep_new,
-            reference_offset=reference_offset or 0.0,
-            device=device,
-            seed=seed,
-            progress=progress,
-        )
+        return clean(stack, **parameters)
 
 
-def _denoise_image(
-    stack: SpectralStack,
-    *,
-    references: list[Spectrum] | None,
-    background: str,
-    noise: str,
-    adapt: bool,
-    keep_new: bool,
-    reference_offset: float,
-    device: str,
-    seed: int,
-    progress: Progress | None,
-) -> SpectralStack:
-    """Clean a stack of images (E, Y, X), with the parameters of `denoise`."""
-    absorption = _absorption(stack)
-    survey = survey_stack(absorption, part(progress, 0.0, 0.15))
-    spectra = _normalized(references or [])
-    weight, resolved = survey.weighted.weight, resolve_device(device)
-    if spectra:
-        design = design_from_references(spectra, stack.energy, weight, reference_offset)
-    else:
-        design = design_from_data(survey.binned, stack.energy, weight)
-    survey, offset, has_air = subtract_offset(survey, design)
-    network = load_network(resolved) if noise in ("auto", "network") else None
-    fitted = fit_amounts(
-        survey,
-        design,
-        offset,
-        has_air=has_air,
-        background=background == "auto",
-        progress=part(progress, 0.15, 0.4),
-    )
-    survey = survey.without_bins()
-    explained = explain(fitted, survey, design, keep_new=keep_new, progress=part(progress, 0.4, 0.5))
-    del fitted
-    method = MapMethod(network, adapt, resolved, seed)
-    parts = decompose(explained, survey.weighted, design, method=method, progress=part(progress, 0.5, 0.9))
-    del explained
-    if reference_offset and len(spectra) > 1:
-        error = offset_uncertainty(parts.fractions.astype(np.float64), spectra, design, stack.energy, reference_offset)
-        parts = replace(parts, fraction_sigma=np.hypot(parts.fraction_sigma, error).astype(np.float32))
-    result = describe(
-        parts,
-        design,
-        survey,
-        names=[spectrum.name for spectrum in spectra],
-        reference_offset=reference_offset,
-        method=_METHODS.get(noise, "the trained network"),
-        device=resolved,
-    )
-    if noise == "none":
-        corrected = (absorption.data - result.background).astype(np.float32)
-        data = corrected if stack.is_lazy else corrected.compute(callbacks=())
-        return absorption.with_data(data, metadata={"denoise": result} | _with_warnings(absorption, result))
-    metadata = {"denoise": result, "noise": amount_noise(parts, design), COVARIANCE_LENGTH: parts.covariance_length}
-    columns, maps = parts.columns_and_maps(design)
-    del parts, survey
-    data = _assembled(absorption, stack, columns, maps, part(progress, 0.9, 1.0))
-    return absorption.with_data(data, metadata=metadata | _with_warnings(absorption, result))
+@wraps(denoise.function)
+def _quickly(stack: SpectralStack, /, *, reference_offset: float | None, **parameters: Any) -> SpectralStack:
+    require_denoisable(stack, parameters["references"])
+    parameters |= {"adapt": False, "keep_new": False, "calibrated": False}
+    cleaned = _denoised(stack, reference_offset=reference_offset or 0.0, **parameters)
+    result = as_denoising_result(cleaned.metadata["denoise"])
+    report = replace(result.report, text=[_PREVIEW, *result.report.text])
+    return cleaned.with_data(cleaned.data, metadata={"denoise": replace(result, report=report)})
 
 
-def _with_warnings(stack: SpectralStack, result: DenoisingResult) -> dict[str, list[str]]:
-    """Return the entry of the metadata with the warnings of the stack and of its report, if there are any."""
-    warnings = [*stack.metadata.get("warnings", ()), *(result.report.warnings or ())]
-    return {"warnings": list(dict.fromkeys(warnings))} if warnings else {}
+preview_denoise = Method(_quickly, "stack", _fit_state)
+"""`denoise` for a look at a small part, in half the time; it takes the same parameters.
 
-
-def _assembled(
-    absorption: SpectralStack,
-    stack: SpectralStack,
-    columns: Float64Array,
-    maps: Float32Array,
-    progress: Progress | None,
-) -> Any:
-    """Return the cleaned frames: lazy if the stack is, else in the memory of the optical depth made from the stack."""
-    if stack.is_lazy:
-        return lazy_product(columns, maps)
-    out = np.empty(absorption.shape, np.float32) if absorption is stack else absorption.data
-    return fill_product(columns, maps, out, progress)
-
-
-def _denoise_slices(stack: SpectralStack, *, progress: Progress | None, **parameters: Any) -> SpectralStack:
-    """Clean each slice of a volume (E, Z, Y, X) by itself, with the parameters of `denoise`."""
-
-    def clean(image: SpectralStack, progress: Progress | None) -> SpectralStack:
-        return _denoise_image(image, progress=progress, **parameters)
-
-    slices = each_slice(stack, clean, progress)
-    results = [as_denoising_result(cleaned.metadata["denoise"]) for cleaned in slices]
-    background = stack_slices([result.background for result in results])
-    text = joined_sentences([result.report.text for result in results])
-    warnings = joined_sentences([result.report.warnings or [] for result in results])
-    result = join_results(results, background, text, warnings)
-    noise = join_slices([cleaned.noise for cleaned in slices])
-    data = stack_slices([cleaned.data for cleaned in slices])
-    metadata = {"denoise": result, "noise": noise, COVARIANCE_LENGTH: result.report.covariance_length_pixels}
-    told = joined_sentences([list(cleaned.metadata.get("warnings", ())) for cleaned in slices])
-    return stack.with_data(data, quantity=slices[0].quantity, metadata=metadata | ({"warnings": told} if told else {}))
+The maps are cleaned alike, but their errors are not calibrated on energies that are held out, and there is no search
+for new features. The report says so.
+"""

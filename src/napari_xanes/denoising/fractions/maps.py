@@ -46,13 +46,15 @@ class MapMethod:
     """The method that cleans the maps of fractions.
 
     ``network`` is a MixtureNet, or None for total variation and kriging; ``adapt`` tells whether to fine-tune the
-    network on the stack first, with random numbers from ``seed``; ``device`` is the device of the network.
+    network on the stack first, with random numbers from ``seed``; ``device`` is the device of the network;
+    ``calibrated``, whether errors are calibrated on energies that are held out.
     """
 
     network: Any | None
     adapt: bool
     device: str
     seed: int
+    calibrated: bool
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def cleaned_fractions(
     found, examined = (np.zeros(jump.shape, bool) for _ in range(2))
     lengths = [1.0]
     boxes: list[tuple[Box, EnergyHalves]] = []
-    if not design.learned:
+    if method.calibrated and not design.learned:
         boxes = [
             (box, halves_in_box(box, weighted, design, offset, cleaned.background, ordinary, images, square_shift))
             for box in compared_boxes(ordinary > 0)

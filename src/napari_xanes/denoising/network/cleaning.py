@@ -128,20 +128,28 @@ def _clean_on(
     with torch.inference_mode():
         guide = absorption_guide(jump, absorption, absorption_sigma)
     count = len(weighted_estimate)
-    for i in range(count):
-        if progress is not None:
-            progress(i / count, "cleaning the maps")
+
+    def clean(i: int, map_progress: Progress | None) -> float:
         release_memory()
         mean = float(weighted_estimate[i].sum() / max(float(information[i].sum()), 1e-30))
         centre = torch.tensor([min(max(mean, 0.0), 1.0)], dtype=torch.float32, device=device)
         estimate = tensor(weighted_estimate[i]), tensor(information[i])
         maps = NoisyMaps(*estimate, jump, absorption, absorption_sigma, centre)
         with torch.inference_mode():
-            map_progress = part(progress, i / count, (i + 1) / count)
             statistics = map_statistics(maps, guide)
             release_memory()
             _clean_in_tiles(maps, statistics, network, cleaned[i], errors[i], map_progress)
             cleaned[i] = agreeing(tensor(cleaned[i]), maps, statistics)[0].cpu().numpy()
+        return (i + 1) / count
+
+    message = "cleaning the maps"
+    if device == "cpu" and max(cleaned.shape[1:]) <= NETWORK_TILE:  # of a single tile, so maps share the threads
+        on_threads(lambda i: clean(i, None), range(count), progress=progress, message=message)
+        return cleaned, errors
+    for i in range(count):
+        if progress is not None:
+            progress(i / count, message)
+        clean(i, part(progress, i / count, (i + 1) / count))
     return cleaned, errors
 
 

@@ -29,6 +29,7 @@ from napari_xanes.history import Step
 from napari_xanes.ops import OPERATIONS
 from napari_xanes.ops.slices import slices_of
 from napari_xanes.parameter_map import MapSet
+from napari_xanes.registry import Method
 from napari_xanes.stack import SpectralStack
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class DenoiseDock(QWidget):
             lambda stack: [Step("crop", {"region": box}), *steps_to_absorption(stack)],
             lambda ready, cleaned: self._show_preview(layer, depth, box, present(ready), cleaned),
             lambda stack: slices_of(stack, slice(depth[0], depth[0] + 1)) if depth else stack,
+            _preview_of,
         )
 
     def _show_preview(
@@ -204,3 +206,10 @@ def _require_denoisable(stack: SpectralStack, step: Step) -> None:
 
     if step.name == "denoise":
         require_denoisable(stack, step.parameters["references"])
+
+
+def _preview_of(name: str) -> Method[SpectralStack] | None:
+    """Return the quicker method for a preview, None if there is none."""
+    from napari_xanes.ops.denoising import preview_denoise
+
+    return preview_denoise if name == "denoise" else None

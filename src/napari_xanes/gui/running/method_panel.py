@@ -223,6 +223,7 @@ class MethodPanel(QWidget):
         steps_before: StepsBefore,
         on_result: OnResult,
         part_of: Callable[[SpectralStack], SpectralStack] = lambda stack: stack,
+        preview_of: Callable[[str], Method[Any] | None] = lambda name: None,
     ) -> None:
         """Run the method on the chosen layer in a worker thread; `source` is set to the layer.
 
@@ -236,6 +237,8 @@ class MethodPanel(QWidget):
             Called with the result of the preparing steps (None if there are none) and the result of the method.
         part_of : callable
             Returns the part of the stack to use.
+        preview_of : callable
+            Returns what runs in the place of a method of some name, None for that method itself.
         """
         if self.job.running:
             return
@@ -257,13 +260,11 @@ class MethodPanel(QWidget):
         except ValueError as error:
             self._failed(error)
             return
-        self._begin(f"{title}: {self.methods.currentText()}", layer, stack, steps_before(stack), step, on_result)
-
-    def _begin(
-        self, title: str, layer: Layer, stack: SpectralStack, steps: list[Step], step: Step, on_result: OnResult
-    ) -> None:
-        self.source, self.before, self._on_result = layer, steps, on_result
-        self.job.start(lambda progress: run_after(steps, step, stack, progress), title)
+        self.source, self.before, self._on_result = layer, steps_before(stack), on_result
+        method, steps = preview_of(step.name), self.before
+        self.job.start(
+            lambda progress: run_after(steps, step, stack, progress, method), f"{title}: {self.methods.currentText()}"
+        )
         self._show_state()
 
     def _done(self, results: tuple[SpectralStack | None, Any]) -> None:
