@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_xanes.io.allocation_limits import LONGEST_LIST
+from napari_xanes.io.energy_columns import column_of_energies
 from napari_xanes.io.files import lines_of, read_text
 
 KEV_BELOW = 100.0
@@ -105,9 +106,10 @@ def looks_like_energies(values: ArrayLike) -> bool:
 
 
 def first_column(text: str) -> tuple[NDArray[np.float64] | None, str | None]:
-    """Read one number a line, or the first column of a text; return the numbers, and the unit if the text names one.
+    """Read one number a line, or a column of a text; return the numbers, and the unit if the text names one.
 
-    Lines that begin with ``*`` or ``#`` are comments, and so is everything before the first number.
+    Lines that begin with ``*`` or ``#`` are comments, and so is everything before the first number. Of several columns
+    it is the one that the last comment calls energy, else the first, unless that counts the images.
 
     Returns
     -------
@@ -119,7 +121,7 @@ def first_column(text: str) -> tuple[NDArray[np.float64] | None, str | None]:
     Raises
     ------
     ValueError
-        If commas can be decimal commas or separate columns.
+        If commas can be decimal commas or separate columns, or two columns can be energies.
     """
     values = array("d")
     rows: list[str] = []
@@ -140,9 +142,13 @@ def first_column(text: str) -> tuple[NDArray[np.float64] | None, str | None]:
             if values:
                 return None, None
             comments.append(line)
-    if any("," in row for row in rows):
-        return _with_commas(rows, np.array(values)), unit_in(comments)
-    return (np.array(values) if values else None), unit_in(comments)
+    unit = unit_in(comments)
+    if not values:
+        return None, unit
+    named = column_of_energies(rows, comments[-1] if comments else "")
+    if named is not None:
+        return named, unit
+    return (_with_commas(rows, np.array(values)) if any("," in row for row in rows) else np.array(values)), unit
 
 
 def _with_commas(rows: list[str], whole: NDArray[np.float64]) -> NDArray[np.float64]:

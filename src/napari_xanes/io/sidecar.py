@@ -134,7 +134,7 @@ def _energies_in(path: Path) -> Energies | None:
         values, unit = first_column(content)
     except ValueError:
         return None  # commas that can be decimals or columns: `missing` says so
-    if values is None or not looks_like_energies(values):
+    if values is None or not looks_like_energies(values if unit is None else to_ev(values, unit)[0]):
         return None
     energy, source = to_ev(values, unit)
     return Energies(energy, source, path)

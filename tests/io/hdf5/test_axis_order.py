@@ -127,3 +127,15 @@ def test_a_wrong_unit_of_energies_is_refused_and_can_be_corrected(unit, factor, 
     np.testing.assert_allclose(stack.energy, ENERGY)
     assert stack.metadata["energy_unit"] == f"{told} (given)"
     np.testing.assert_allclose(io.read(path, energies=ENERGY).energy, ENERGY)
+
+
+def test_positions_that_count_pixels_are_no_lengths(tmp_path, frames):
+    path = written(tmp_path / "a.nxs", frames, axes=["energy", "sample_y", "sample_x"], positions=False)
+    with h5py.File(path, "a") as file:
+        for name, length in (("sample_y", Y), ("sample_x", X)):
+            file[f"entry1/counter0/{name}"] = np.arange(length, dtype=float)
+    assert io.read(path).pixel_size is None
+    with h5py.File(path, "a") as file:
+        for name in ("sample_y", "sample_x"):
+            file[f"entry1/counter0/{name}"].attrs["units"] = "um"
+    assert io.read(path).pixel_size == (1, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
 from tests.io.hdf5.hdf5_files import ENERGY, KEV, reader_of, write
@@ -47,3 +48,12 @@ def test_mistral_interrupted_and_refused(tmp_path, frames):
     assert io.read(tmp_path / "a.hdf5", energies=ENERGY[:3]).shape == (3, 3, 5)
     with pytest.raises(ValueError, match=r"must be numbers \(E, Y, X\), its shape is \(3, 5\)"):
         io.read(write_mistral(tmp_path / "a.hdf5", frames[0], ENERGY))
+
+
+@pytest.mark.parametrize(("unit", "size"), [("um", (0.02, 0.01)), ("nm", (2e-5, 1e-5)), ("pixel", None)])
+def test_the_unit_of_pixels(unit, size, tmp_path, frames):
+    path = write_mistral(tmp_path / "a.hdf5", frames, ENERGY)
+    with h5py.File(path, "a") as file:
+        for name in ("x_pixel_size", "y_pixel_size"):
+            file[f"SpecNormalized/{name}"].attrs["units"] = unit
+    assert io.read(path).pixel_size == size

@@ -150,3 +150,38 @@ def test_directories_in_a_circle(tmp_path, frames):
     path.write_bytes(content)
     with tifffile.TiffFile(path) as tiff:
         assert broken_off(tiff) == ""
+
+
+def imagej_calibrated(path, stored, *lines):
+    notes = "\n".join(["ImageJ=1.54f", f"images={len(stored)}", f"slices={len(stored)}", *lines, ""])
+    tifffile.imwrite(path, stored, description=notes, metadata=None, photometric="minisblack")
+    return path
+
+
+SIGNED = ("cf=0", "c0=-32768.0", "c1=1.0", "vunit=gray value")
+
+
+@pytest.mark.parametrize("memory_limit", [None, 10], ids=["whole", "lazy"])
+def test_images_of_16_bits_with_a_sign_as_imagej_stores_them(memory_limit, tmp_path):
+    values = np.arange(60, dtype=np.int32).reshape(4, 3, 5) - 20
+    path = imagej_calibrated(tmp_path / "a.tif", (values + 32768).astype(np.uint16), *SIGNED)
+    stack = io.read(path, energies=ENERGY, memory_limit=memory_limit)
+    np.testing.assert_array_equal(np.asarray(stack.data), values)
+    assert (stack.quantity, stack.data.dtype) == ("counts", np.int32)
+    assert any("times 1 plus -32768, as ImageJ calibrated them" in note for note in stack.metadata["notes"])
+    folder = tmp_path / "series"
+    folder.mkdir()
+    for image, energy in zip(values, ENERGY, strict=True):
+        imagej_calibrated(folder / f"s_{energy}eV.tif", (image[None] + 32768).astype(np.uint16), *SIGNED)
+    np.testing.assert_array_equal(np.asarray(io.read(folder, memory_limit=memory_limit).data), values)
+
+
+def test_a_straight_line_of_grey_values_is_applied_and_a_curve_refused(tmp_path, frames):
+    stored = (frames * 64).astype(np.uint16)
+    path = imagej_calibrated(tmp_path / "a.tif", stored, "cf=0", "c0=0.5", "c1=0.25")
+    np.testing.assert_array_equal(io.read(path, energies=ENERGY).data, np.float32(0.5 + 0.25 * stored))
+    path = imagej_calibrated(tmp_path / "b.tif", stored, "cf=20")
+    np.testing.assert_array_equal(io.read(path, energies=ENERGY).data, stored)
+    path = imagej_calibrated(tmp_path / "c.tif", stored, "cf=21")
+    with pytest.raises(ValueError, match="calibrated its grey values by a function that is not read; in ImageJ choose"):
+        io.read(path, energies=ENERGY)

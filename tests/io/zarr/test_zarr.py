@@ -275,3 +275,20 @@ def test_damaged(tmp_path, frames, dice):
             assert_documented(error, name)
         else:
             assert stack.energy.size == stack.shape[0]
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_whole_numbers_that_xarray_packed(zarr_format, tmp_path):
+    stored = np.arange(60, dtype=np.int16).reshape(4, 3, 5)
+    names = ["energy", "y", "x"]
+    for name, named in (("a.zarr", True), ("b.zarr", False)):
+        group = zarr.open_group(tmp_path / name, mode="w", zarr_format=zarr_format)
+        dimensions = {"dimension_names": names} if named and zarr_format == 3 else {}
+        array = group.create_array("image", data=stored, **dimensions)
+        array.attrs.update({"scale_factor": 0.5, "add_offset": 7.0})
+        if named and zarr_format == 2:
+            array.attrs["_ARRAY_DIMENSIONS"] = names
+        group.create_array("energy", data=np.array([7100.0, 7110, 7120, 7130]))
+    np.testing.assert_array_equal(io.read(tmp_path / "a.zarr").data, np.float32(0.5 * stored + 7))
+    # A scale factor of an image without named dimensions is something else.
+    np.testing.assert_array_equal(io.read(tmp_path / "b.zarr").data, stored)

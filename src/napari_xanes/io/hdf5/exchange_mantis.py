@@ -89,7 +89,7 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> R
             metadata["quantity_source"] = "the images are the file's own optical density, of pre-normalized data"
         else:
             metadata |= _i0(file, energy if energies is None else given_energies(energies)[0], warnings)
-        sizes = [_spacing(row(file, f"exchange/{name}")) for name in "yx"]
+        sizes = [spacing(row(file, f"exchange/{name}")) for name in "yx"]
         size = (sizes[0], sizes[1]) if sizes[0] and sizes[1] else None
         notes = choice_note(at, angles)
         return RawStack(_turned(images, at), energy, quantity, size, metadata, warnings, notes, interruptible=True)
@@ -109,13 +109,6 @@ def _turned(values: h5py.Dataset, at: int) -> Any:
     """Values (X, Y), (X, Y, E) or (X, Y, E, angle) as (Y, X) or (E, Y, X)."""
     turned = load(values, range(values.ndim)[::-1])
     return turned[at] if values.ndim == 4 else turned
-
-
-def _spacing(positions: h5py.Dataset | None) -> float | None:
-    """Distance of pixels in µm, None where the positions are the numbers 0, 1, 2 ... of the pixels and no lengths."""
-    if positions is None or "units" in positions.attrs:
-        return spacing(positions)
-    return None if np.array_equal(positions[()], np.arange(positions.size)) else spacing(positions)
 
 
 def _is_optical_depth(file: h5py.File, images: h5py.Dataset) -> bool:

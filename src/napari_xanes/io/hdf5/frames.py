@@ -57,9 +57,14 @@ def exposures(times: h5py.Dataset | None, n_frames: int, seconds: float) -> dict
 
 
 def spacing(positions: h5py.Dataset | None) -> float | None:
-    """Distance of neighbouring positions (N,) in µm; None if it is not known."""
+    """Distance of neighbouring positions (N,) in µm; None if it is not known.
+
+    Without a unit, positions 0, 1, 2 ... are the numbers of the pixels: MANTiS writes these where it knows no lengths.
+    """
     factor = None if positions is None else length_in_um(text(positions.attrs.get("units", "")))
     if positions is None or factor is None or positions.ndim != 1 or positions.size < 2:
+        return None
+    if "units" not in positions.attrs and np.array_equal(positions[()], np.arange(positions.size)):
         return None
     step = float(np.median(np.abs(np.diff(positions[()].astype(np.float64))))) * factor
     return round(step, 9) if np.isfinite(step) and step > 0 else None

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, open_hdf5, row, text
+from napari_xanes.io.length_units import length_in_um
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import choice_note, selected_index
@@ -84,7 +85,8 @@ def _pixel_size(group: h5py.Group) -> tuple[float, float] | None:
     for name in ("y_pixel_size", "x_pixel_size"):
         field = row(group, name)
         value = float(np.ravel(field[()])[0]) if field is not None and field.size == 1 else np.nan
-        if not (np.isfinite(value) and value > 0):
+        factor = None if field is None else length_in_um(text(field.attrs.get("units", "")))
+        if factor is None or not (np.isfinite(value) and value > 0):
             return None
-        sizes.append(round(value, 9))
+        sizes.append(round(value * factor, 9))
     return sizes[0], sizes[1]

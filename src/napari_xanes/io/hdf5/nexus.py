@@ -17,7 +17,8 @@ from napari_xanes.io.hdf5.file import array, child, in_words, is_hdf5, load, ope
 from napari_xanes.io.hdf5.frames import exposures, spacing
 from napari_xanes.io.hdf5.native import STACK, own_group, read_own
 from napari_xanes.io.hdf5.polarizations import frames_of, polarizations
-from napari_xanes.io.hdf5.stored_scale import scaled, stored_scale
+from napari_xanes.io.hdf5.stored_scale import stored_scale
+from napari_xanes.io.packing import scale_note, scaled
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import choice_note, selected_index
@@ -211,7 +212,7 @@ def _stack(group: h5py.Group, kind: str, at: int, available: list[str]) -> RawSt
     notes = choice_note(at, available)
     if scale := stored_scale(group, signal):
         data = scaled(data, scale)
-        notes.append(f"stored numbers times {scale[0]:g} plus {scale[1]:g}, as the file says")
+        notes.append(scale_note(scale))
     metadata: dict[str, Any] = {"detector": available[at], "available": available}
     energy = None
     if field is not None:

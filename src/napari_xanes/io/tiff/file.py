@@ -16,6 +16,7 @@ from napari_xanes.io import allocation_limits, frames
 from napari_xanes.io.array_notes import MOST_ARRAYS, FoundArray, note_file, note_read
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.length_units import length_in_um
+from napari_xanes.io.packing import scale_of
 from napari_xanes.io.raw_arrays import RawArray
 from napari_xanes.io.tiff.directories import broken_off
 from napari_xanes.io.tiff.ome import ome_header
@@ -25,6 +26,9 @@ from napari_xanes.io.unpacked_size import unpacked_size
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _CODECS = {8: ("zlib", 1100), 32946: ("zlib", 1100), 34925: ("lzma", 10_000)}
 """Compressions that tifffile unpacks by itself, whatever comes out of them, and by how much they can have shrunk."""
+
+_UNCALIBRATED = 20
+"""ImageJ's number of no calibration function (``ij.measure.Calibration``: 0 is a straight line, 21 optical density)."""
 
 KEY = "napari_xanes"
 """Key of the JSON text in ImageJ's Info that marks a file of our own; its value is the kind and version."""
@@ -202,6 +206,29 @@ def load(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path) -
     thickness = max(1, (32 << 20) // max(1, series.nbytes // source.shape[0]))
     lazy = da.from_array(source, chunks=(thickness, *source.shape[1:]), name=False)  # type: ignore[no-untyped-call]
     return lazy.astype(source.dtype.newbyteorder("=")).reshape(series.shape)
+
+
+def calibration(tiff: tifffile.TiffFile) -> tuple[float, float] | None:
+    """Return factor and offset of ImageJ's calibration of grey values; None if the stored numbers are the values.
+
+    ImageJ stores images of 16 bits with a sign as numbers without one, and a straight line (``cf=0``, ``c0``, ``c1``)
+    that takes 32768 away; a user's calibration is stored alike.
+
+    Raises
+    ------
+    ValueError
+        If it is no straight line, as one to optical density.
+    """
+    notes: dict[str, Any] = (tiff.imagej_metadata or {}) if tiff.is_imagej else {}
+    kind = notes.get("cf")
+    if kind is None or kind == _UNCALIBRATED:
+        return None
+    if kind != 0:
+        raise ValueError(
+            "ImageJ calibrated its grey values by a function that is not read; in ImageJ choose Analyze > Calibrate, "
+            "None, or convert it to 32 bits, and save it again"
+        )
+    return scale_of(notes.get("c1"), notes.get("c0"), "ImageJ's calibration")
 
 
 def slice_distance(tiff: tifffile.TiffFile) -> float | None:

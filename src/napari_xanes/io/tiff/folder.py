@@ -7,15 +7,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
 from napari_xanes.io.energy_names import energy_in
 from napari_xanes.io.files import files_in, link_warnings
 from napari_xanes.io.image_folder import read_images, why_no_energies
+from napari_xanes.io.packing import scaled
 from napari_xanes.io.part import Part
 from napari_xanes.io.raw_stack import RawStack
-from napari_xanes.io.tiff.file import images, is_tiff, open_tiff, pixel_size, pixels, slice_distance
+from napari_xanes.io.tiff.file import calibration, images, is_tiff, open_tiff, pixel_size, pixels, slice_distance
 
 _SUFFIXES = (".tif", ".tiff")
 
@@ -65,6 +67,7 @@ def parse(path: Path) -> Part:
     with open_tiff(path) as tiff:
         series = images(tiff)
         shape, dtype, size = tuple(series.shape), series.dtype, _size(tiff, series.axes)
+        scale = calibration(tiff)
     if len(shape) not in (2, 3):
         raise ValueError(f"{path.name} holds {dtype} of shape {shape}, not a grey image or volume")
     energy = energy_in(path.stem)
@@ -72,15 +75,16 @@ def parse(path: Path) -> Part:
         path.resolve(),
         None if energy is None else energy[0],
         shape,
-        dtype.newbyteorder("="),
-        partial(_frame, path.resolve()),
+        dtype.newbyteorder("=") if scale is None else np.dtype(np.float32),
+        partial(_frame, path.resolve(), scale),
         pixel_size=size,
     )
 
 
-def _frame(path: Path) -> NDArray[Any]:
+def _frame(path: Path, scale: tuple[float, float] | None) -> NDArray[Any]:
     with open_tiff(path) as tiff:
-        return pixels(images(tiff))
+        values = pixels(images(tiff))
+    return values if scale is None else np.asarray(scaled(values, scale))
 
 
 def _size(tiff: tifffile.TiffFile, axes: str) -> tuple[float, ...] | None:

@@ -12,6 +12,7 @@ import tifffile
 from napari_xanes.io.energies import given_energies
 from napari_xanes.io.energy_names import energies_in
 from napari_xanes.io.metadata_json import fetch_inline, parse_numbers, parse_provenance, parse_shape
+from napari_xanes.io.packing import scaled
 from napari_xanes.io.quantity_guess import guess_quantity
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
@@ -21,6 +22,7 @@ from napari_xanes.io.tiff.directories import broken_off
 from napari_xanes.io.tiff.file import (
     MAPS,
     STACK,
+    calibration,
     images,
     is_tiff,
     load,
@@ -87,7 +89,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
         if notes is not None:
             return _read_own(data, notes)
         size: tuple[float, ...] | None = pixel_size(tiff)
-        depth, axes = slice_distance(tiff), tiff.series[0].axes
+        depth, axes, scale = slice_distance(tiff), tiff.series[0].axes, calibration(tiff)
         ome = _ome(tiff)
         counts = _counts(data.shape, ome)
         file_energies = None if energies is not None else _energies(path, tiff, ome, counts)
@@ -106,12 +108,22 @@ def read(path: Path, energies: Any = None) -> RawStack:
         data, volume = data.swapaxes(0, 1), axes[:1]
     if data.shape[0] != values.size:
         raise ValueError(f"{path}: {data.shape[0]} images but {values.size} energies in {place}")
+    data, told = _calibrated(data, scale)
     quantity, metadata["quantity_source"] = _quantity(path, data)
     if data.ndim == 4:
         # ImageJ's distance is that of slices, not of times or channels.
         size = (depth, *size) if size and depth and volume == "Z" else None
-    told = [f"{broken}: it is cut short or damaged, and images may be missing"] if broken else []
-    return RawStack(data, values, quantity, size, metadata, told, list(energy_notes))
+    warnings = [f"{broken}: it is cut short or damaged, and images may be missing"] if broken else []
+    return RawStack(data, values, quantity, size, metadata, warnings, [*energy_notes, *told])
+
+
+def _calibrated(data: Any, scale: tuple[float, float] | None) -> tuple[Any, list[str]]:
+    """Return the values that grey values stand for, and a note; those with a sign stay whole numbers."""
+    if scale is None:
+        return data, []
+    note = f"grey values times {scale[0]:g} plus {scale[1]:g}, as ImageJ calibrated them"
+    is_shift = scale[0] == 1 and data.dtype.kind == "u" and data.dtype.itemsize <= 2 and scale[1] == int(scale[1])
+    return (data.astype(np.int32) + np.int32(scale[1]) if is_shift else scaled(data, scale)), [note]
 
 
 def read_files(path: Path, files: Sequence[Path], energies: Any = None) -> RawStack:

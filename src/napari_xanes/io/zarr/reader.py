@@ -12,6 +12,7 @@ from napari_xanes.io.allocation_limits import LONGEST_LIST, with_memory_limit
 from napari_xanes.io.energies import given_energies, looks_like_energies, to_ev
 from napari_xanes.io.files import inside, one_line, read_text
 from napari_xanes.io.metadata_json import PROVENANCE, parse_provenance
+from napari_xanes.io.packing import scale_note, scale_of, scaled
 from napari_xanes.io.quantity_guess import guess_quantity
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.read_errors import DAMAGE_ERRORS
@@ -107,10 +108,24 @@ def _read(path: Path, energies: Any) -> RawStack:
             raise ValueError("no energies in it: put them into an array 'energy', or pass energies=")
         values, metadata = file_energies
     data, size = image.arranged(data, values.size)
+    scale = _packing(image.array)
+    data = data if scale is None else scaled(data, scale)
+    notes = [*image.notes, *([scale_note(scale)] if scale else [])]
     quantity: Any = attributes(root).get("quantity")
     if quantity not in get_args(Quantity):
         quantity, metadata["quantity_source"] = guess_quantity(data)
-    return RawStack(data, values, quantity, size, metadata, stored.told(), list(image.notes))
+    return RawStack(data, values, quantity, size, metadata, stored.told(), notes)
+
+
+def _packing(array: Any) -> tuple[float, float] | None:
+    """Return factor and offset of whole numbers that xarray packed (CF conventions, section 8.1); None of others.
+
+    Programs for images call other things a scale factor; what xarray writes has names of dimensions.
+    """
+    notes, names = attributes(array), getattr(array.metadata, "dimension_names", None)
+    if array.dtype.kind not in "iu" or not (names or "_ARRAY_DIMENSIONS" in notes):
+        return None
+    return scale_of(notes.get("scale_factor"), notes.get("add_offset"), "the array")
 
 
 def _energies(path: Path, root: Any, image: Image) -> tuple[Any, dict[str, Any]] | None:

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_xanes.io.energies import first_column
+from napari_xanes.io.energy_columns import column_of_energies
+
+ENERGY = [7100.5, 7101.0, 7102.25]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ",energy\n0,7100.5\n1,7101.0\n2,7102.25\n",
+        "frame,energy (eV)\n100,7100.5\n101,7101\n102,7102.25\n",
+        "# image\tEnergy\tI0\n1\t7100.5\t20\n2\t7101\t21\n3\t7102.25\t22\n",
+        "* no; photon energy\n1;7100,5\n2;7101,0\n3;7102,25\n",
+        "1 7100.5\n2 7101\n3 7102.25\n",
+        "0,7100.5\n1,7101.0\n2,7102.25\n",
+        "energy i0\n7100.5 1\n7101 2\n7102.25 3\n",
+        "7100.5 8000\n7101 8001\n7102.25 8002\n",
+    ],
+)
+def test_the_column_that_holds_energies_is_taken(text):
+    np.testing.assert_array_equal(first_column(text)[0], ENERGY)
+
+
+def test_keV_beside_a_counter():
+    np.testing.assert_array_equal(first_column("1 7.1\n2 7.2\n3 7.3\n")[0], [7.1, 7.2, 7.3])
+
+
+def test_a_counter_that_could_be_energies_is_refused():
+    with pytest.raises(
+        ValueError, match="first column counts from 200 to 202, another one holds 7100.5 to 7102.25: keep"
+    ):
+        first_column("200 7100.5\n201 7101\n202 7102.25\n")
+
+
+@pytest.mark.parametrize("text", ["700 .1\n701 .2\n702 .1", "700 5 6\n701 6 7", "700 700.2\n701 701.1", "700\n701"])
+def test_energies_that_rise_by_one_stay(text):
+    assert column_of_energies(text.splitlines(), "") is None
