@@ -146,6 +146,19 @@ def test_a_beam_that_stays_has_no_drift(photons: float, seed: int) -> None:
     assert not drift_told(nmc_ni_k(size=64, photons=photons, seed=seed).stack)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_few_photons_are_no_drift(seed: int) -> None:
+    """The medians of few counts move in steps of a count."""
+    rng = np.random.default_rng(seed)
+    energy = np.arange(7000.0, 7200, 2)
+    thick = np.zeros((48, 48))
+    thick[8:40, 8:40] = 0.4
+    depth = (energy > 7122)[:, None, None] * thick + 0.8 * thick
+    counts = rng.poisson(50 * np.exp(-depth)).astype(np.float32)
+    flat = (rng.poisson(500 * np.ones_like(depth)) / 10).astype(np.float32)
+    assert not drift_told(SpectralStack(counts, energy, "counts", metadata={"flat": flat, "n_flat": 10, "gain": 1.0}))
+
+
 def test_a_measured_stack_has_no_drift(real_data: Path) -> None:
     folder = real_data / "als_fe_l"
     if not folder.is_dir():

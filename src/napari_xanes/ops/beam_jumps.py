@@ -95,8 +95,10 @@ def _of_drift(energy: Float64Array, thin: Float64Array, thick: Float64Array) -> 
     """Say that pixels without sample become darker or brighter slowly over the series, if they do."""
     if abs(float(np.median(thin))) > _EMPTY:
         return []
-    # The noise of thin pixels is not in thick ones, as it is in their difference.
-    beam = thin - _slope(np.diff(thick), np.diff(thin)) * thick
+    # The noise of thin pixels is not in thick ones, as it is in their difference. Few photons hide how much sample
+    # there is in thin pixels: a drift shows with what is found, and without any.
+    part = _slope(np.diff(thick), np.diff(thin))
+    beam = min((thin - share * thick for share in (part, 0.0)), key=lambda depth: float(np.ptp(depth)))
     smooth = np.convolve(np.pad(beam, _SMOOTH // 2, mode="edge"), np.full(_SMOOTH, 1 / _SMOOTH), mode="valid")
     noise = 1.4826 * float(np.median(np.abs(beam - smooth)))
     low, high = sorted((int(smooth.argmin()), int(smooth.argmax())))
