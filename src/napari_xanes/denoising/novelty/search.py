@@ -31,10 +31,6 @@ _SURROUNDINGS = 4.0
 _MOST = 0.5
 """Share of the sample from which on a residual belongs to it as a whole, whatever its shape."""
 
-_DOUBTFUL = 2.0
-"""Standard errors above which a place may belong to a feature. A feature ends at its rim, and few places are doubtful;
-a remainder of the beam changes slowly, and most are."""
-
 _LEAST_SMOOTH = 0.4
 """Correlation of neighbouring energies below which a spectrum is the flicker of frames: absorption is .8 and more."""
 
@@ -127,10 +123,8 @@ def _large_features(residual: Float32Array, precision: Float32Array, design: Des
     if not new.size or nuisance.size:
         return new[:, :0]
     clear = np.mean(scores > CLEAR_SIGMA, axis=1)
-    # Noise adds as many doubtful places above as below.
-    doubtful = np.mean(scores > _DOUBTFUL, axis=1) - clear - np.mean(scores < -_DOUBTFUL, axis=1)
     smooth = np.array([np.corrcoef(spectrum[1:], spectrum[:-1])[0, 1] for spectrum in new.T])
-    return new[:, (clear < _MOST) & (doubtful < clear) & (smooth > _LEAST_SMOOTH)]
+    return new[:, (clear < _MOST) & (smooth > _LEAST_SMOOTH)]
 
 
 def _faint_features(
