@@ -69,3 +69,15 @@ def test_texts_are_clauses_that_can_be_continued() -> None:
 def test_texts_tell_how_it_should_be_or_what_to_do() -> None:
     silent = [f"{place}: {text}" for place, text in texts() if not passes_on(text) and not TELLS.search(text)]
     assert silent == []
+
+
+def test_readers_of_damaged_files_say_what_to_do() -> None:
+    told = [
+        f"{path.relative_to(SOURCE)}:{node.lineno}: {text}"
+        for path in sorted((SOURCE / "io").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args
+        if re.search(r"\b(damaged|cut short)\b", text := written(node.exc.args[0]))
+    ]
+    assert len(told) > 50
+    assert [line for line in told if "copy" not in line and not TELLS.search(line)] == []

@@ -105,7 +105,9 @@ class Alignment(FieldMapping):
             )
         if not np.isfinite(shifts).all():
             bad = int(np.argmin(np.isfinite(shifts).reshape(len(shifts), -1).all(axis=1)))
-            raise ValueError(f"the shift of frame {bad} is not finite")
+            raise ValueError(
+                f"the shift of frame {bad} is not finite; give a number of pixels, 0 where it does not move"
+            )
         object.__setattr__(self, "shifts", shifts)
         for name, shape in self._shapes().items():
             if getattr(self, name) is not None:

@@ -58,7 +58,9 @@ def to_plain(value: Any) -> Plain:
 
 def _to_plain(value: Any, depth: int) -> Plain:
     if depth > MAX_DEPTH:
-        raise ValueError(f"a recipe can't store lists and mappings that nest more than {MAX_DEPTH} levels deep")
+        raise ValueError(
+            f"a recipe can't store lists and mappings that nest more than {MAX_DEPTH} levels deep; give flatter ones"
+        )
     if hasattr(value, "to_plain"):
         return value.to_plain()  # type: ignore[no-any-return]
     if value is None or isinstance(value, bool):

@@ -93,7 +93,7 @@ class ParameterMap:
             labels = {int(key): str(text) for key, text in self.labels.items()}
             nameless = set(np.unique(data).tolist()) - set(labels) - {0}
             if nameless:
-                raise ValueError(f"label {min(nameless)} of the map has no name")
+                raise ValueError(f"label {min(nameless)} of the map has no name; give each label one")
             object.__setattr__(self, "labels", FrozenMapping(labels))
 
     def isel(self, frames: Frames = slice(None), box: Box | None = None) -> ParameterMap:

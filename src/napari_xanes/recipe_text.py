@@ -122,7 +122,7 @@ class _Reader:
                 return int(event.value)
             return float(event.value) if _FLOAT.fullmatch(event.value) else self._scalar(event)
         if depth > MAX_DEPTH:
-            raise ValueError(f"the recipe nests lists and mappings more than {MAX_DEPTH} levels deep")
+            raise ValueError(f"the recipe nests lists and mappings more than {MAX_DEPTH} levels deep; write it flatter")
         if kind == "AliasEvent":
             return self._alias(str(event.anchor))
         before = self.count
@@ -147,7 +147,7 @@ class _Reader:
         if name not in self.sizes:
             raise ValueError(f"the recipe refers to *{name}, but nothing before it is marked &{name}")
         if name not in self.anchors:
-            raise ValueError(f"the recipe contains itself: *{name} stands inside of &{name}")
+            raise ValueError(f"the recipe contains itself: *{name} stands inside of &{name}; write the values out")
         self._add(self.sizes[name])
         return self.anchors[name]
 

@@ -141,7 +141,9 @@ def as_labels(regions: LabelImage | Sequence[Any], shape: tuple[int, ...]) -> ND
     labels = _fitting(regions.labels, shape) if isinstance(regions, LabelImage) else _numbered(regions, shape)
     count = np.unique(labels[labels > 0]).size
     if not count:
-        raise ValueError("no pixel belongs to a region: all labels are 0")
+        raise ValueError(
+            "no pixel belongs to a region: all labels are 0; draw one, or load a label image with numbers above 0"
+        )
     if count > MAX_REGIONS:
         raise ValueError(f"{count} regions are more than {MAX_REGIONS}: join some of them")
     return labels

@@ -107,7 +107,9 @@ def region_mean(maps: MapSet, name: str, region: ArrayLike | None = None) -> Reg
         raise ValueError(f"the map {name!r} has no standard errors, so its mean has none; choose a map with a sigma")
     inside = np.ones(chosen.data.shape, dtype=bool) if region is None else np.asarray(region, dtype=bool)
     if inside.shape != chosen.data.shape:
-        raise ValueError(f"the region has shape {inside.shape}, the map {chosen.data.shape}")
+        raise ValueError(
+            f"the region has shape {inside.shape}, the map {chosen.data.shape}; give one of the map's shape"
+        )
     inside = inside & chosen.mask & np.isfinite(chosen.data)
     if not inside.any():
         raise ValueError(f"no pixel of the region can be trusted in the map {name!r}; choose another region")

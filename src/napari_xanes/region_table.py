@@ -78,7 +78,10 @@ def region_statistics(
     for title, region in (regions or {}).items():
         inside = np.asarray(region, dtype=bool)
         if inside.shape not in (chosen.data.shape, chosen.data.shape[-2:]):
-            raise ValueError(f"the region {title!r} has shape {inside.shape}, the map {chosen.data.shape}")
+            raise ValueError(
+                f"the region {title!r} has shape {inside.shape}, the map {chosen.data.shape}; "
+                "give one of the map's shape"
+            )
         rows.append(_row(maps, name, title, np.broadcast_to(inside, chosen.data.shape)))
     return rows
 

@@ -109,7 +109,7 @@ class SpectralStack:
         if self.data.ndim not in (3, 4):
             raise ValueError(f"{what}: data must be (E, Y, X) or (E, Z, Y, X), not {self.data.shape}")
         if 0 in self.data.shape:
-            raise ValueError(f"{what}: data of shape {self.data.shape} hold no pixels")
+            raise ValueError(f"{what}: data of shape {self.data.shape} hold no pixels; take a larger part")
         energy = checked_energy(self.energy, what=what)
         if energy.size != self.data.shape[0]:
             raise ValueError(

@@ -152,7 +152,7 @@ class Reader(Format):
         if files is not None and not self.is_series:
             raise ValueError(f"{path}: a {self.title} stack is one file; open the files one by one")
         if repeat is not None and repeat < 1:
-            raise ValueError(f"{path}: repeat={repeat}: repeats count from 1")
+            raise ValueError(f"{path}: repeat={repeat}: repeats count from 1; leave it out for their mean")
         start = perf_counter()
         with wrap_read_errors(path), noting_live_files() as live, noting_arrays() as arrays, read_once(path, live):
             arguments = {"energies": energies, "select": select, "repeat": repeat, "files": files}

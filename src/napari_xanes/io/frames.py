@@ -64,7 +64,9 @@ def ordered(
     if axis.ndim != 1 or axis.size != data.shape[0]:
         raise ValueError(f"{axis.size} energies for {data.shape[0]} frames; there must be one energy per frame")
     if not np.isfinite(axis).all():
-        raise ValueError(f"energy {int(np.flatnonzero(~np.isfinite(axis))[0])} is not a number")
+        raise ValueError(
+            f"energy {int(np.flatnonzero(~np.isfinite(axis))[0])} is not a number; give each frame an energy in eV"
+        )
     groups = frame_groups(axis)
     if groups is None:
         return data, axis, []

@@ -137,7 +137,7 @@ def expect(value: Any, kind: Any, name: str) -> Any:
         If the value is of another kind.
     """
     if not isinstance(value, kind):
-        raise ValueError(f"{name} is {str(value)[:60]!r}: the file is damaged")
+        raise ValueError(f"{name} is {str(value)[:60]!r}: the file is damaged; copy it again")
     return value
 
 
@@ -289,7 +289,7 @@ def parse_shape(plain: Any) -> tuple[int, ...]:
         If it is no list of whole numbers.
     """
     if not all(type(length) is int for length in expect(plain, list, "a shape")):
-        raise ValueError(f"a shape is {plain!r}: the file is damaged")
+        raise ValueError(f"a shape is {plain!r}: the file is damaged; copy it again")
     return tuple(plain)
 
 
@@ -302,7 +302,7 @@ def parse_dtype(plain: Any) -> np.dtype[Any]:
         If it is none.
     """
     if not _DTYPE.fullmatch(str(plain)):
-        raise ValueError(f"{plain!r} is no type of numbers: the file is damaged")
+        raise ValueError(f"{plain!r} is no type of numbers: the file is damaged; copy it again")
     return np.dtype(str(plain))
 
 
@@ -317,4 +317,4 @@ def parse_numbers(plain: Any, dtype: DTypeLike = np.float64) -> NDArray[Any]:
     try:
         return np.array(plain, dtype=dtype)
     except TypeError:  # NumPy's error for what is no number, such as None or a mapping
-        raise ValueError(f"{str(plain)[:60]!r} are no numbers: the file is damaged") from None
+        raise ValueError(f"{str(plain)[:60]!r} are no numbers: the file is damaged; copy it again") from None

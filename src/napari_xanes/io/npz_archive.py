@@ -31,7 +31,7 @@ def mapped_array(path: Path) -> Any:
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except HEADER_ERRORS as error:
-        raise OSError(f"{path}: damaged or cut short ({error})") from None
+        raise OSError(f"{path}: damaged or cut short; copy it again ({error})") from None
 
 
 def check_archive(path: Path, wanted: Collection[str] | None = None) -> dict[str, tuple[int, ...]]:

@@ -164,7 +164,7 @@ class LayerReader:
             )
         value = self._plain(name, kind, item)
         if reason := why_not_storable(value):
-            raise ValueError(f"{name!r} {reason}: the file is damaged")
+            raise ValueError(f"{name!r} {reason}: the file is damaged; copy it again")
         return ProjectLayer(name, value, settings)
 
     def _plain(self, name: str, kind: Any, item: Mapping[str, Any]) -> LayerValue:
@@ -178,7 +178,7 @@ class LayerReader:
         if kind == "picture":
             dataset = array(self.root, expect(item.get("array"), str, f"the values of {name}"), "fiub")
             if dataset is None:
-                raise ValueError(f"the values of {name!r} are missing: the file is damaged")
+                raise ValueError(f"the values of {name!r} are missing: the file is damaged; copy it again")
             return Picture(load(dataset))
         raise ValueError(f"the layer {name!r} is a {str(kind)[:40]!r}, which this version does not know")
 
@@ -187,14 +187,14 @@ class LayerReader:
             self._known[group] = self._read(group, kind)
         value: SpectralStack | MapSet = self._known[group]
         if isinstance(value, MapSet) != (kind == "maps"):
-            raise ValueError(f"{group} holds no {kind}: the file is damaged")
+            raise ValueError(f"{group} holds no {kind}: the file is damaged; copy it again")
         return value
 
     def _read(self, group: str, kind: str) -> SpectralStack | MapSet:
         entry = child(self.root, group)
         own = child(entry, GROUP) if isinstance(entry, h5py.Group) else None
         if not isinstance(entry, h5py.Group) or not isinstance(own, h5py.Group):
-            raise ValueError(f"{group} is missing: the file is damaged")
+            raise ValueError(f"{group} is missing: the file is damaged; copy it again")
         if kind == "maps":
             return maps_in(entry, own)
         raw = own_stack(entry, own)

@@ -48,7 +48,9 @@ class RawArray:
         self.dtype, self.ndim, self.nbytes = stored.newbyteorder("="), len(shape), prod(shape) * stored.itemsize
         self.state, self.piece = FileState.of(path), (1,) * self.ndim
         if (end := offset + self.nbytes) > self.state.size:
-            raise OSError(f"{path}: its images end at byte {end}, the file at {self.state.size}: cut short")
+            raise OSError(
+                f"{path}: its images end at byte {end}, the file at {self.state.size}: cut short; copy it again"
+            )
 
     def __getitem__(self, index: tuple[Any, ...]) -> NDArray[Any]:
         whole = (*index, *(slice(None),) * (self.ndim - len(index)))
@@ -82,7 +84,7 @@ class RawArray:
         while rest:
             n_bytes = file.readinto(rest)  # type: ignore[attr-defined]
             if not n_bytes:
-                raise OSError(f"{self.path}: cut short")
+                raise OSError(f"{self.path}: cut short; copy it again")
             rest = rest[n_bytes:]
 
 

@@ -139,7 +139,7 @@ def _energies_of_frames(raw: RawStack, energies: Any, repeat: int | None) -> Flo
         user_energies, raw.metadata["energy_unit"] = given_energies(energies)
         if user_energies.size != n_frames:
             place = str(energies) if isinstance(energies, str | Path) else "energies="
-            raise ValueError(f"{user_energies.size} energies in {place} for {n_frames} frames")
+            raise ValueError(f"{user_energies.size} energies in {place} for {n_frames} frames; give one for each frame")
         return user_energies
     if raw.energy is None:
         raise ValueError("the file has no energies; pass energies=")
@@ -155,7 +155,7 @@ def _drop_empty_end(raw: RawStack, energy: Float64Array) -> Float64Array:
     raw.warnings += messages
     n_filled = filled_length(raw.data[:length])
     if n_filled == 0:
-        raise ValueError(f"all {length} frames are empty: nothing but zeros and NaN")
+        raise ValueError(f"all {length} frames are empty: nothing but zeros and NaN; choose another array or scan")
     if n_filled < length:
         raw.warnings.append(
             f"the last {length - n_filled} of {length} frames "

@@ -52,4 +52,6 @@ def wrap_read_errors(path: Path) -> Iterator[None]:
             raise ValueError(f"{path}: {error}") from error
         if isinstance(error, MemoryError):
             raise ValueError(f"{path}: does not fit into memory ({error})") from error
-        raise ValueError(f"{path}: damaged or not understood ({type(error).__name__}: {error})") from error
+        raise ValueError(
+            f"{path}: damaged or not understood; copy it again ({type(error).__name__}: {error})"
+        ) from error

@@ -197,5 +197,5 @@ def read_maps(path: str | Path) -> MapSet:
     path = Path(path)
     reader, _ = first_reader(MAP_READERS, path)
     if reader is None:
-        raise ValueError(f"{path}: holds no parameter maps that napari-xanes wrote")
+        raise ValueError(f"{path}: holds no parameter maps that napari-xanes wrote; open it with napari_xanes.read")
     return reader.read(path)

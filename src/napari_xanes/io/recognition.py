@@ -72,7 +72,7 @@ def reader_of(path: Path, energies: Any) -> tuple[Reader | None, str]:
     refuse_special_file(path)
     if not path.exists():
         if not recover(path):
-            raise FileNotFoundError(f"{path}: there is no such file or folder")
+            raise FileNotFoundError(f"{path}: there is no such file or folder; check the path")
         warnings.warn(
             f"{path}: writing it was interrupted; its last version was brought back", UserWarning, stacklevel=3
         )

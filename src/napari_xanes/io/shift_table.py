@@ -127,7 +127,9 @@ def read_shifts(path: str | Path) -> Alignment:
             raise ValueError(f"{path}: the column {name!r} is in {said!r}; it must be in {unit!r}")
     declared = [line[len(_ROWS) :].strip() for line in lines if line.startswith(_ROWS)]
     if declared and declared[0] != str(len(rows) - 1):
-        raise ValueError(f"{path}: {len(rows) - 1} of {declared[0]} rows are there; the file was cut short")
+        raise ValueError(
+            f"{path}: {len(rows) - 1} of {declared[0]} rows are there; the file was cut short; copy it again"
+        )
     table = {name: _column(path, rows[1:], i, name) for i, name in enumerate(names) if name in _COLUMNS}
     given = _fields(path, table) | grid_fields(path, lines)
     given = {name: value for name, value in given.items() if name == "shifts" or not np.isnan(value).all()}

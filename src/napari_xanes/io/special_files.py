@@ -34,7 +34,7 @@ def refuse_special_file(path: str | Path) -> os.stat_result | None:
         status = os.stat(path)
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise OSError(f"{path} is a link that leads in a circle") from None
+            raise OSError(f"{path} is a link that leads in a circle; name the file itself") from None
         return None
     except ValueError:
         return None

@@ -174,5 +174,5 @@ class FrameFolder:
     def whole(self) -> SpectralStack:
         """Return the stack of all complete files."""
         if not self._known:
-            raise ValueError(f"{self._folder} holds no complete frame")
+            raise ValueError(f"{self._folder} holds no complete frame; wait for the first one")
         return self._stack(list(self._known), memory_limit=None)

@@ -189,7 +189,7 @@ class TiledRun:
     def whole(self) -> SpectralStack:
         """Return all frames that have energies."""
         if not self._known:
-            raise ValueError(f"{self._address} holds no complete frame")
+            raise ValueError(f"{self._address} holds no complete frame; wait for the first one")
         return self._stack(lazily=False)
 
 

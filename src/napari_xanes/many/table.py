@@ -31,7 +31,9 @@ def group_of(pattern: str, name: str) -> str:
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+        raise ValueError(
+            f"{pattern!r} is no regular expression: {error}; write one with a group, such as scan_(\\d+)"
+        ) from None
     if compiled.groups < 1:
         raise ValueError(f"{pattern!r} has no group; put brackets around what to read, such as 'T=(\\d+)C'")
     found = compiled.search(name)

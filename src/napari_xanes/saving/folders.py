@@ -44,7 +44,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     if target.is_symlink():
         raise OSError(f"{path}: its links lead in a circle; name another folder")
     if not target.parent.is_dir():
-        raise FileNotFoundError(f"{target}: there is no folder {target.parent}")
+        raise FileNotFoundError(f"{target}: there is no folder {target.parent}; make it first, or name another")
     with cleaning_up() as interruption, claimed(target) as claim:
         if target.exists():
             if not target.is_dir():

@@ -151,7 +151,7 @@ def target_of(path: Path) -> Path:
     if target.is_symlink():
         raise OSError(f"{path}: its links lead in a circle; name another file")
     if not target.parent.is_dir():
-        raise FileNotFoundError(f"{target}: there is no folder {target.parent}")
+        raise FileNotFoundError(f"{target}: there is no folder {target.parent}; make it first, or name another")
     if target.is_dir():
         raise IsADirectoryError(f"{target} is a folder; name a file")
     if target.exists():

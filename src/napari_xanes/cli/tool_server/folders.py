@@ -39,7 +39,7 @@ class Folders:
             raise ValueError("name the folders that may be read: napari-xanes mcp FOLDER")
         for path in self.paths:
             if not path.is_dir():
-                raise NotADirectoryError(f"{path} is no folder")
+                raise NotADirectoryError(f"{path} is no folder; name the folder that its files are in")
 
     def resolved(self, path: str | Path, start: Path | None = None) -> Path:
         """Return the real place of a file or folder that may be read.
@@ -68,7 +68,9 @@ class Folders:
             raise PermissionError(f"{one_line(str(path))[:300]!r} lies outside the folders that may be read: {names}")
         found = next((place for place in allowed if place.exists()), None)
         if found is None:
-            raise FileNotFoundError(f"{one_line(str(path))[:300]!r}: there is no such file")
+            raise FileNotFoundError(
+                f"{one_line(str(path))[:300]!r}: there is no such file; the tool files lists those that may be read"
+            )
         return found
 
     def recipe(self, text: str, start: Path) -> Recipe:

@@ -95,7 +95,10 @@ class Session:
             )
         height, width = one.data.shape
         if not (0 <= y < y + rows <= height and 0 <= x < x + columns <= width):
-            raise ValueError(f"the box y {y} + {rows}, x {x} + {columns} leaves the map of {height} x {width} pixels")
+            raise ValueError(
+                f"the box y {y} + {rows}, x {x} + {columns} leaves the map of {height} x {width} pixels; "
+                "choose one inside"
+            )
         if rows * columns > MAX_PIXELS:
             raise ValueError(
                 f"{rows} x {columns} pixels are more than {MAX_PIXELS}: choose a smaller box, or the picture"

@@ -30,7 +30,9 @@ def files_in(folder: str, pattern: str, out: str) -> list[Path]:
     """
     here = Path(folder).expanduser()
     if not folder or not here.is_dir():
-        raise ValueError("choose the folder of the stacks" if not folder else f"there is no folder {folder}")
+        raise ValueError(
+            "choose the folder of the stacks" if not folder else f"there is no folder {folder}; choose another"
+        )
     if not pattern or PurePath(pattern).is_absolute() or ".." in PurePath(pattern).parts:
         raise ValueError(f"{pattern!r} is no pattern for names in the folder; write one such as *.h5")
     results, found = Path(out).expanduser().resolve(), []

@@ -138,7 +138,7 @@ def read_image(frame: Frame) -> NDArray[Any]:
         file.seek(frame.start)
         pixels = np.fromfile(file, frame.stored, count)
     if pixels.size != count:
-        raise OSError(f"{frame.path.name}: cut short since its header was read")
+        raise OSError(f"{frame.path.name}: cut short since its header was read; copy it again")
     return pixels.reshape(frame.shape).astype(frame.dtype, copy=False)
 
 
@@ -194,7 +194,9 @@ def _header(file: BinaryIO, path: Path) -> tuple[dict[str, str] | None, int]:
     while (end := _HEADER_END.search(block, begin)) is None:
         next_block = file.read(_FIRST_BYTES)
         if not next_block or len(block) > _MOST_HEADER:
-            raise ValueError(f"{path.name}: the EDF header at byte {start} has no end: damaged or cut short")
+            raise ValueError(
+                f"{path.name}: the EDF header at byte {start} has no end: damaged or cut short; copy it again"
+            )
         block += next_block
     header = {}
     for line in block[begin + 1 : end.start()].split(b";"):

@@ -105,7 +105,7 @@ def parse_shots(path: Path) -> tuple[list[Shot], bool]:
         raise ValueError(f"{path.name}: {reason}")
     frames, is_cut = read_frames(path)
     if not frames:
-        raise OSError(f"{path.name}: cut short")
+        raise OSError(f"{path.name}: cut short; copy it again")
     role, scan = parse_name(path, len(frames) > 1)
     shots = []
     for frame in frames:

@@ -245,7 +245,7 @@ def _rebinned_frame(
     with open_hdf5(path) as file:
         counts, positions = (array(file, name) for name in (detector.raw, detector.positions))
         if counts is None or positions is None:
-            raise OSError(f"{path}: {detector.raw} is no longer in it")
+            raise OSError(f"{path}: {detector.raw} is no longer in it; read the file again")
         return rebinned(counts[number].reshape(shape), positions[number].reshape(shape), pixels)
 
 

@@ -79,7 +79,7 @@ def _opened(path: Path) -> h5py.File:
         )
     if "lock file" in reason:
         raise OSError(f"{path}: another program is writing it; read it when that program has closed it ({reason})")
-    raise OSError(f"{path}: can't be opened as HDF5, it is damaged or cut short ({reason})")
+    raise OSError(f"{path}: can't be opened as HDF5, it is damaged or cut short; copy it again ({reason})")
 
 
 def child(group: h5py.Group, name: str) -> Any:

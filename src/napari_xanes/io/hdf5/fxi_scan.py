@@ -184,5 +184,5 @@ def mean(path: Path, name: str) -> Float32Array:
 def _dataset(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
     dataset = array(file, name)
     if dataset is None:
-        raise OSError(f"{path}: /{name} is no longer in it")
+        raise OSError(f"{path}: /{name} is no longer in it; read the file again")
     return dataset

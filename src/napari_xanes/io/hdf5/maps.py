@@ -52,7 +52,7 @@ def maps_in(entry: h5py.Group, own: h5py.Group) -> MapSet:
     groups = [child(entry, name) for name in sorted(entry) if name.startswith("map_")]
     maps = dict(_map(group) for group in groups if isinstance(group, h5py.Group))
     if len(maps) != own.attrs.get("maps"):
-        raise ValueError(f"{len(maps)} maps are left of {own.attrs.get('maps')}: the file is damaged")
+        raise ValueError(f"{len(maps)} maps are left of {own.attrs.get('maps')}: the file is damaged; copy it again")
     return MapSet(maps, **read_own(own))
 
 
@@ -60,7 +60,7 @@ def _map(group: h5py.Group) -> tuple[str, ParameterMap]:
     notes = parse_map_notes(json.loads(text(group.attrs.get("map", ""))))
     value, sigma, mask = array(group, "value"), array(group, "sigma"), array(group, "mask", "biu")
     if value is None or mask is None or mask.shape != value.shape:
-        raise ValueError(f"{group.name} has no value or no mask: the file is damaged")
+        raise ValueError(f"{group.name} has no value or no mask: the file is damaged; copy it again")
     return notes["name"], ParameterMap(
         value[()],
         notes["unit"],

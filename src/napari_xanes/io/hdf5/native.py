@@ -123,7 +123,7 @@ def json_text(group: h5py.Group, name: str) -> str:
     is_dataset_of_file = isinstance(value, h5py.Dataset) and not value.is_virtual and not value.external
     is_text = is_dataset_of_file and h5py.check_string_dtype(value.dtype) is not None
     if not is_text or value.shape != () or value.dtype.itemsize > file_size(group):
-        raise ValueError(f"{group.name}/{name} is missing: the file is damaged")
+        raise ValueError(f"{group.name}/{name} is missing: the file is damaged; copy it again")
     return value.asstr()[()]  # type: ignore[no-any-return]
 
 
@@ -131,7 +131,7 @@ def _stored(group: h5py.Group, key: str) -> h5py.Dataset:
     arrays = child(group, "arrays")
     dataset = array(arrays, key, "fiub") if isinstance(arrays, h5py.Group) else None
     if dataset is None:
-        raise ValueError(f"{group.name}/arrays/{key} is missing: the file is damaged")
+        raise ValueError(f"{group.name}/arrays/{key} is missing: the file is damaged; copy it again")
     return dataset
 
 

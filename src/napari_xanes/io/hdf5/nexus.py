@@ -289,5 +289,5 @@ def own_stack(entry: h5py.Group, own: h5py.Group) -> RawStack:
     data, energy = array(entry, "data/data"), row(entry, "data/energy")
     quantity = text(own.attrs.get("quantity", ""))
     if data is None or energy is None or quantity not in get_args(Quantity):
-        raise ValueError(f"{own.name}: data, energy or quantity is missing: the file is damaged")
+        raise ValueError(f"{own.name}: data, energy or quantity is missing: the file is damaged; copy it again")
     return RawStack(load(data), energy[()], quantity, own=True, **read_own(own))  # type: ignore[arg-type]

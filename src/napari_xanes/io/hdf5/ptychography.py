@@ -105,7 +105,7 @@ def _transmission(path: Path) -> Float32Array:
     with open_hdf5(path) as file:
         image = array(file, _IMAGE, "c")
         if image is None:
-            raise OSError(f"{path}: /{_IMAGE} is no longer in it")
+            raise OSError(f"{path}: /{_IMAGE} is no longer in it; read the files again")
         values = image[()]
     transmission: Float32Array = np.square(np.abs(values)).astype(np.float32)
     return transmission

@@ -106,5 +106,5 @@ def _volume(path: Path) -> NDArray[Any]:
     with open_hdf5(path) as file:
         images = array(file, _IMAGE)
         if images is None:
-            raise OSError(f"{path}: /{_IMAGE} is no longer in it")
+            raise OSError(f"{path}: /{_IMAGE} is no longer in it; read the files again")
         return np.asarray(images[()])

@@ -229,7 +229,7 @@ def _image(path: Path, item: ElementMap, i0: Scaler | None) -> Float32Array:
         values = array(file, item.dataset)
         scalers = array(file, i0.dataset) if i0 else None
         if values is None or (i0 and scalers is None):
-            raise OSError(f"{path}: /{item.dataset} or its scaler is no longer in it")
+            raise OSError(f"{path}: /{item.dataset} or its scaler is no longer in it; read the file again")
         image = np.asarray(values[item.index], np.float64)
         if i0 and scalers is not None:
             beam = np.asarray(scalers[i0.index] if i0.axis == 0 else scalers[..., i0.index], np.float64)

@@ -40,7 +40,7 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except zipfile.BadZipFile as error:
-        raise OSError(f"{path}: damaged or cut short ({error})") from error
+        raise OSError(f"{path}: damaged or cut short; copy it again ({error})") from error
     required_names = ["data.npy"] if energies is not None else ["data.npy", "energy.npy"]
     missing_names = [name.removesuffix(".npy") for name in required_names if name not in names]
     return f"it has no array {missing_names[0]!r}" if missing_names else None
@@ -67,7 +67,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
             quantity = str(archive["quantity"]) if "quantity" in archive else "counts"
             size = archive.get("pixel_size")
     except (zipfile.BadZipFile, *HEADER_ERRORS) as error:
-        raise OSError(f"{path}: damaged or cut short ({error})") from None
+        raise OSError(f"{path}: damaged or cut short; copy it again ({error})") from None
     _check(data)
     if quantity not in get_args(Quantity):
         raise ValueError(f"its quantity {quantity!r} is none of {', '.join(get_args(Quantity))}")

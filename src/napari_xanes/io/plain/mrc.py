@@ -69,14 +69,14 @@ def read(path: Path, energies: Any = None) -> RawStack:
 
 def _header(content: bytes) -> _Header:
     if len(content) < _HEADER_BYTES:
-        raise OSError("its header is cut short")
+        raise OSError("its header is cut short; copy it again")
     # The machine stamp is 0x11 0x11 where the writer was big-endian; where it is wrong the order of the axes tells.
     order = ">" if content[212] == 0x11 else "<"
     if not _standard(content, order) and _standard(content, "<>"[order == "<"]):
         order = "<>"[order == "<"]
     nx, ny, nz, mode = struct.unpack_from(f"{order}4i", content)
     if min(nx, ny, nz) < 1:
-        raise ValueError(f"its header names images of {nx} x {ny} x {nz} pixels: damaged")
+        raise ValueError(f"its header names images of {nx} x {ny} x {nz} pixels: damaged; copy it again")
     if mode not in _MODES:
         raise ValueError(f"its mode {mode} is none of real numbers ({', '.join(map(str, _MODES))})")
     if not _standard(content, order):
@@ -87,7 +87,7 @@ def _header(content: bytes) -> _Header:
         kind = "u1"
     (extended,) = struct.unpack_from(f"{order}i", content, 92)
     if extended < 0:
-        raise ValueError(f"its extended header has {extended} bytes: damaged")
+        raise ValueError(f"its extended header has {extended} bytes: damaged; copy it again")
     grid = struct.unpack_from(f"{order}2i", content, 28)
     cell = struct.unpack_from(f"{order}2f", content, 40)
     sizes = [

@@ -58,7 +58,7 @@ def why_not_readable(path: Path) -> str | None:
             with gzip.open(path) as file:
                 first = file.read(200)
         except (OSError, EOFError, zlib.error) as error:
-            return f"its gzip content is damaged ({error})"
+            return f"its gzip content is damaged; copy it again ({error})"
     else:
         first = starts_with(path, 200)
     return None if b"Athena project file" in first else "it does not begin as an Athena project"
@@ -139,7 +139,7 @@ def _unpacked(path: Path) -> bytes:
             with gzip.open(path) as file:
                 content = _up_to(file, UNPACKED_BYTES + 1)
     except (EOFError, zlib.error) as error:
-        raise ValueError(f"{path}: its gzip content is damaged ({error})") from error
+        raise ValueError(f"{path}: its gzip content is damaged; copy it again ({error})") from error
     if len(content) > UNPACKED_BYTES:
         raise ValueError(f"{path}: more than {UNPACKED_BYTES >> 20} MB unpacked is too much for a project")
     return content

@@ -58,7 +58,9 @@ def read_spectra(path: Path) -> list[Spectrum]:
     for number, line in enumerate(lines, 3):
         row = line.split(",", titles)
         if line and len(row) != titles:
-            raise ValueError(f"line {number} has {len(row)} columns, not {titles}: the file is damaged or cut short")
+            raise ValueError(
+                f"line {number} has {len(row)} columns, not {titles}: the file is damaged or cut short; copy it again"
+            )
         # Columns of shorter spectra end in empty fields.
         for column, field in zip(columns, row, strict=False):
             if field.strip():

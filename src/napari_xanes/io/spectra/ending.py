@@ -29,7 +29,7 @@ def refuse_lost_rows(n_found: int, n_written: object) -> None:
         If it has; None, from older versions, says nothing.
     """
     if n_written is not None and n_found != n_written:
-        raise ValueError(f"it has {n_found} of {n_written} rows: the file is damaged or cut short")
+        raise ValueError(f"it has {n_found} of {n_written} rows: the file is damaged or cut short; copy it again")
 
 
 def cut_warnings(text: str) -> tuple[str, ...]:

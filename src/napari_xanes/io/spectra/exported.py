@@ -70,7 +70,9 @@ def read_spectra(path: Path, *, choice: Choice = NOTHING) -> list[Spectrum]:
 def _numbers(row: list[str], n_columns: int, line: int) -> list[float]:
     """Return the numbers of a row; empty fields are NaN."""
     if len(row) < n_columns:
-        raise ValueError(f"line {line} has {len(row)} columns, not {n_columns}: the file is damaged or cut short")
+        raise ValueError(
+            f"line {line} has {len(row)} columns, not {n_columns}: the file is damaged or cut short; copy it again"
+        )
     try:
         return [float(field) if field else math.nan for field in row[:n_columns]]
     except ValueError:

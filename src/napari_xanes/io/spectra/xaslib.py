@@ -72,7 +72,11 @@ def read_spectra(path: Path, *, choice: Choice = NOTHING) -> list[Spectrum]:
         found = list(_found(library, choice.scan, path.stat().st_size))
     if not found:
         every = choice.scan is None or choice.scan == ""
-        raise ValueError("it holds no spectra" if every else f"scan={choice.scan!r} finds no spectrum")
+        raise ValueError(
+            "it holds no spectra"
+            if every
+            else f"scan={choice.scan!r} finds no spectrum; napari-xanes info lists those of the file"
+        )
     columns = replace(choice, scan=None)
     spectra: list[Spectrum] = []
     refused: list[str] = []
@@ -112,7 +116,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
             connection.set_progress_handler(lambda: next(steps, None) is None, 1000)
             yield connection
     except sqlite3.Error as error:
-        raise ValueError(f"{path}: damaged, or no data library ({error})") from error
+        raise ValueError(f"{path}: damaged, or no data library; copy it again ({error})") from error
 
 
 def _is_open(journal: Path) -> bool:
@@ -145,7 +149,7 @@ def _found(library: sqlite3.Connection, wanted: str | int | None, size: int) -> 
             raise ValueError(f"it has more than {_MOST_SPECTRA} spectra")
         row = {name: value for name, value in zip(names, values, strict=True) if name in _USED}
         if (n_signs := n_signs + sum(len(v) for v in row.values() if isinstance(v, str | bytes))) > size:
-            raise ValueError("its rows hold more than the file: it is damaged")
+            raise ValueError("its rows hold more than the file: it is damaged; copy it again")
         row |= {key: table.get(row.get(key), row.get(key)) for key, table in links.items()}
         row["name"] = str(row.get("name") or row["sample"] or f"spectrum {row.get('id')}")
         text = " ".join(str(row.get(key) or "") for key in ("element", "edge", "name", "sample", "mode")).lower()

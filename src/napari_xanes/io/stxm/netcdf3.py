@@ -78,7 +78,9 @@ def header(path: Path) -> Header:
         name = cursor.name()
         axes = [cursor.number() for _ in range(cursor.number())]
         if any(i >= len(dimensions) for i in axes):
-            raise ValueError(f"{path.name}: damaged, {name!r} has dimension {max(axes)} of {len(dimensions)}")
+            raise ValueError(
+                f"{path.name}: damaged, {name!r} has dimension {max(axes)} of {len(dimensions)}; copy it again"
+            )
         _attributes(cursor)
         dtype = cursor.dtype()
         cursor.number(signed=False)  # the size of the variable, which follows from the rest
@@ -102,14 +104,14 @@ class _Cursor:
         """Read the next bytes; the value after them begins at a multiple of 4."""
         start, self._position = self._position, self._position + n_bytes + -n_bytes % 4
         if self._position > len(self._content):
-            raise OSError(f"{self._path.name}: ends within its header, it is damaged or cut short")
+            raise OSError(f"{self._path.name}: ends within its header, it is damaged or cut short; copy it again")
         return self._content[start : start + n_bytes]
 
     def number(self, *, signed: bool = True) -> int:
         """Read a whole number of 4 bytes, 0 or more."""
         value = int.from_bytes(self.take(4), "big", signed=signed)
         if value < 0:
-            raise ValueError(f"{self._path.name}: damaged, a negative number in its header")
+            raise ValueError(f"{self._path.name}: damaged, a negative number in its header; copy it again")
         return value
 
     def long(self) -> int:
@@ -120,7 +122,9 @@ class _Cursor:
         """Read the number of items in a list of this kind."""
         kind, n_items = self.number(), self.number()
         if kind != tag and (kind, n_items) != (0, 0):
-            raise ValueError(f"{self._path.name}: damaged, a list of kind {kind} in its header instead of {tag}")
+            raise ValueError(
+                f"{self._path.name}: damaged, a list of kind {kind} in its header instead of {tag}; copy it again"
+            )
         return n_items
 
     def name(self) -> str:
@@ -131,7 +135,7 @@ class _Cursor:
         """Read the type of the values that follow."""
         code = self.number()
         if code not in _DTYPES:
-            raise ValueError(f"{self._path.name}: damaged, values of the unknown type {code}")
+            raise ValueError(f"{self._path.name}: damaged, values of the unknown type {code}; copy it again")
         return np.dtype(_DTYPES[code])
 
     def values(self) -> NDArray[Any]:

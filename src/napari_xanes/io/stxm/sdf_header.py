@@ -50,7 +50,7 @@ class _Parser:
     def peek(self) -> str | None:
         """Return the next punctuation character, or None if something else comes next."""
         if self.current is None:
-            raise ValueError("the header ends in the middle of a block or list: it is cut short")
+            raise ValueError("the header ends in the middle of a block or list: it is cut short; copy it again")
         return self.current[1] if self.current[0] == 2 else None
 
     def block(self, depth: int) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class _Parser:
                 self.next()
                 fields.setdefault(token, self.value(depth))
         if depth:
-            raise ValueError("the header ends inside a block: it is cut short")
+            raise ValueError("the header ends inside a block: it is cut short; copy it again")
         return fields
 
     def value(self, depth: int) -> Any:

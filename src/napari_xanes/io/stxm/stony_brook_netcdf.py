@@ -144,7 +144,7 @@ def _parse(path: Path) -> _Scan:
     n_detectors = int(np.prod(images.shape, dtype=object)) // (shape[0] * shape[1])
     n_bytes = shape[0] * shape[1] * n_detectors * images.dtype.itemsize
     if images.begin + n_bytes > path.stat().st_size:
-        raise OSError(f"{path.name}: its images need {n_bytes} bytes, the file ends before: cut short")
+        raise OSError(f"{path.name}: its images need {n_bytes} bytes, the file ends before: cut short; copy it again")
     energy = _number(content, "start_ev")
     size = _number(content, "slow_pixel_um"), _number(content, "fast_pixel_um")
     dwell = _number(content, "dwell_msec") * 1e-3
@@ -202,7 +202,7 @@ def _image(scan: _Scan, detector: int) -> NDArray[Any]:
         file.seek(images.begin)
         content = file.read(n_bytes)
     if len(content) != n_bytes:
-        raise OSError(f"{scan.path.name}: cut short since its header was read")
+        raise OSError(f"{scan.path.name}: cut short since its header was read; copy it again")
     dtype = _pixel_type(images.dtype)
     values = np.frombuffer(content, dtype.newbyteorder(">")).reshape(images.shape)
     order = [images.dimensions.index(name) for name in (_SLOW, _FAST)]

@@ -58,7 +58,9 @@ def open_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
             raise
         except Exception as error:
             # tifffile raises errors of any kind for a damaged header, also TypeError and AssertionError: none of ours.
-            raise OSError(f"{path}: can't be opened as TIFF, it is damaged or cut short ({error})") from None
+            raise OSError(
+                f"{path}: can't be opened as TIFF, it is damaged or cut short; copy it again ({error})"
+            ) from None
         note_file(path, _series_in)
         yield tiff
 
@@ -113,7 +115,9 @@ def images(tiff: tifffile.TiffFile, *, own: bool = False) -> tifffile.TiffPageSe
     allocation_limits.check("it", series.nbytes, size)
     n_images = (tiff.imagej_metadata or {}).get("images", 1) if tiff.is_imagej and not own else 1
     if int(np.prod(series.shape[:-2], dtype=np.int64)) < n_images:
-        raise OSError(f"it announces {n_images} images but holds {int(np.prod(series.shape[:-2]))}: cut short")
+        raise OSError(
+            f"it announces {n_images} images but holds {int(np.prod(series.shape[:-2]))}: cut short; copy it again"
+        )
     if series.dataoffset is not None:
         end = series.dataoffset + series.nbytes
     else:
@@ -122,7 +126,7 @@ def images(tiff: tifffile.TiffFile, *, own: bool = False) -> tifffile.TiffPageSe
         ]
         end = max(ends, default=0)
     if end > size:
-        raise OSError(f"its images end at byte {end}, the file at {size}: cut short")
+        raise OSError(f"its images end at byte {end}, the file at {size}: cut short; copy it again")
     if own and (broken := broken_off(tiff)):
         raise OSError(f"{broken}: cut short; copy it again")
     if series.dataoffset is None:
@@ -150,7 +154,7 @@ def _check_page(tiff: tifffile.TiffFile, page: Any) -> None:
         if length * packed > allocation_limits.memory_allowance(file_size):
             tiff.filehandle.seek(offset)
             if unpacked_size(codec, tiff.filehandle.read(length), part) > part:
-                raise ValueError(f"a strip or tile of it unpacks to more than its {part} bytes: damaged")
+                raise ValueError(f"a strip or tile of it unpacks to more than its {part} bytes: damaged; copy it again")
 
 
 def pixels(images: tifffile.TiffPageSeries | tifffile.TiffPage | tifffile.TiffFrame) -> NDArray[Any]:
@@ -165,7 +169,9 @@ def pixels(images: tifffile.TiffPageSeries | tifffile.TiffPage | tifffile.TiffFr
         values = np.asarray(images.asarray())
     except (AssertionError, AttributeError, TypeError) as error:
         # tifffile asserts what a damaged header does not hold, and computes with tags that are missing.
-        raise ValueError(f"the images can't be decoded, the file is damaged ({type(error).__name__})") from None
+        raise ValueError(
+            f"the images can't be decoded, the file is damaged; copy it again ({type(error).__name__})"
+        ) from None
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 

@@ -49,7 +49,7 @@ def ome_header(description: str) -> Ome | None:
         # No entity is defined (above), so nothing can be expanded or fetched.
         root = ElementTree.fromstring(description)
     except ElementTree.ParseError as error:
-        raise ValueError(f"its OME header is damaged ({error})") from None
+        raise ValueError(f"its OME header is damaged; copy it again ({error})") from None
     pixels = root.find("{*}Image/{*}Pixels")
     if pixels is None:
         return None

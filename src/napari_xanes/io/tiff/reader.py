@@ -107,7 +107,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
     if data.ndim == 4 and data.shape[0] != values.size == data.shape[1]:
         data, volume = data.swapaxes(0, 1), axes[:1]
     if data.shape[0] != values.size:
-        raise ValueError(f"{path}: {data.shape[0]} images but {values.size} energies in {place}")
+        raise ValueError(f"{path}: {data.shape[0]} images but {values.size} energies in {place}; give one each")
     data, told = _calibrated(data, scale)
     quantity, metadata["quantity_source"] = _quantity(path, data)
     if data.ndim == 4:

@@ -88,7 +88,7 @@ class StoredArray:
         except _ERRORS as error:
             if str(self.array.store.root) in str(error):
                 raise
-            raise OSError(f"{self._damaged(index) or self._folder}: damaged ({error})") from error
+            raise OSError(f"{self._damaged(index) or self._folder}: damaged; copy it again ({error})") from error
 
     @property
     def _folder(self) -> Path:

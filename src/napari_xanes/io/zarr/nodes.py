@@ -17,7 +17,7 @@ def zarr_errors() -> Iterator[None]:
     try:
         yield
     except (AttributeError, TypeError) as error:
-        raise ValueError(f"metadata of the store are damaged ({error})") from None
+        raise ValueError(f"metadata of the store are damaged; copy it again ({error})") from None
 
 
 def child(group: Any, name: str) -> Any:

@@ -68,7 +68,7 @@ def geometry(
 def _axes(letters: Any, n_axes: int) -> Axes:
     """Return the axes; versions before 0.4 name them by letters."""
     if not isinstance(letters, list | str):
-        raise ValueError(f"its OME metadata have {letters!r} as axes: damaged")
+        raise ValueError(f"its OME metadata have {letters!r} as axes: damaged; copy it again")
     axes = tuple(axis if isinstance(axis, dict) else {"name": str(axis)} for axis in letters)
     if len(axes) != n_axes:
         raise ValueError(f"{len(axes)} axes are named for an image of {n_axes} axes")
@@ -108,5 +108,5 @@ def _numbers(transformation: Mapping[str, Any], name: str, n_axes: int) -> NDArr
         raise NotUsedError(f"its {name} lies in an array of its own or is missing; write its numbers into the metadata")
     numbers: NDArray[np.float64] = parse_numbers(transformation[name])
     if numbers.shape != (n_axes,) or not np.isfinite(numbers).all():
-        raise ValueError(f"its {name} is no list of {n_axes} numbers, one for each axis: damaged")
+        raise ValueError(f"its {name} is no list of {n_axes} numbers, one for each axis: damaged; copy it again")
     return numbers

@@ -52,7 +52,7 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
         if not isinstance(json.loads(read_text(marks[0])), dict):
             raise ValueError("it is no JSON object")
     except ValueError as error:
-        raise ValueError(f"{marks[0]}: damaged ({error})") from None
+        raise ValueError(f"{marks[0]}: damaged; copy it again ({error})") from None
     from napari_xanes.io.zarr.store import open_store
 
     try:

@@ -94,7 +94,8 @@ class SafeFolder(LocalStore):
             return packed
         if unpacked_size(rules.codec, packed.to_bytes(), rules.max_bytes) > rules.max_bytes:
             raise ValueError(
-                f"{self.root / key} unpacks to more than the {rules.max_bytes >> 10} kB that a chunk can have: damaged"
+                f"{self.root / key} unpacks to more than the {rules.max_bytes >> 10} kB that a chunk can have: "
+                "damaged; copy it again"
             )
         return packed
 

@@ -191,7 +191,8 @@ def _check_size(path: Path, n_images: int, shape: tuple[int, int], n_bytes: int)
         raise ValueError(f"{path}: the header promises {n_images} images, more than any such file holds")
     if min(shape) < 1 or (n_images and n_bytes > path.stat().st_size):
         raise ValueError(
-            f"{path}: the header promises images of {shape[0]} x {shape[1]} pixels, the file is smaller: cut short"
+            f"{path}: the header promises images of {shape[0]} x {shape[1]} pixels, the file is smaller: cut short; "
+            "copy it again"
         )
 
 
@@ -216,7 +217,10 @@ def _read_pixels(path: Path, name: str, shape: tuple[int, int], stored: np.dtype
         stream = ole.openstream(name).read() if _has_stream(ole, name) else b""
     n_bytes = shape[0] * shape[1] * stored.itemsize
     if len(stream) != n_bytes:
-        raise OSError(f"{path}: {name} has {len(stream)} bytes instead of {n_bytes}: cut short or changed since")
+        raise OSError(
+            f"{path}: {name} has {len(stream)} bytes instead of {n_bytes}: cut short or changed since; "
+            "read it again, or copy it again"
+        )
     return np.frombuffer(stream, stored).reshape(shape).astype(stored.newbyteorder("="), copy=False)
 
 
@@ -225,14 +229,16 @@ def _opened(path: Path) -> Iterator[olefile.OleFileIO]:
     try:
         ole = olefile.OleFileIO(path)
     except (ValueError, *_OLE_ERRORS) as error:
-        raise OSError(f"{path}: can't be opened as OLE2, it is damaged or cut short ({error})") from error
+        raise OSError(
+            f"{path}: can't be opened as OLE2, it is damaged or cut short; copy it again ({error})"
+        ) from error
     with ole:
         try:
             yield ole
         except _OLE_ERRORS as error:
             if isinstance(error, OSError) and path.name in str(error):
                 raise
-            raise OSError(f"{path}: damaged or cut short ({error})") from error
+            raise OSError(f"{path}: damaged or cut short; copy it again ({error})") from error
 
 
 def _floats(ole: olefile.OleFileIO, name: str) -> Float64Array:

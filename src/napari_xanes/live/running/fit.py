@@ -99,7 +99,7 @@ class RunningFit:
             If a frame of this energy was added before.
         """
         if energy in self._added:
-            raise ValueError(f"the frame at {energy:g} eV was added before")
+            raise ValueError(f"the frame at {energy:g} eV was added before; add each frame once")
         if not self._is_covered(energy):
             return
         if not self._added:
@@ -160,7 +160,8 @@ class RunningFit:
         edge = max(_edge_of(reference) for reference in self._references)
         if energies[-1] <= edge:
             raise NotYet(
-                f"the energies so far end at {energies[-1]:g} eV, below the edge of the references ({edge:.5g} eV)"
+                f"the energies so far end at {energies[-1]:g} eV, below the edge of the references ({edge:.5g} eV); "
+                "wait for frames above it"
             )
         axis = np.array(energies)
         empty = SpectralStack(np.zeros((axis.size, 1, 1), np.float32), axis, self._quantity)

@@ -122,7 +122,10 @@ def embed_spectra(
     if method not in METHODS:
         raise ValueError(f"embedding {method!r} is none of {', '.join(METHODS)}")
     if not 1 <= n_components < min(features.shape):
-        raise ValueError(f"{features.shape[0]} spectra can't be embedded in {n_components} dimensions")
+        raise ValueError(
+            f"{features.shape[0]} spectra can't be embedded in {n_components} dimensions; "
+            "take more spectra, or fewer dimensions"
+        )
 
     def report_fraction(done: float) -> None:
         if progress is not None:

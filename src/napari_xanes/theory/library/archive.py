@@ -67,7 +67,8 @@ def write_archive(
     """
     if (energy.size - 1) % every:
         raise ValueError(
-            f"{energy.size} points can't be thinned to every {every}-th point, because the last one would be lost"
+            f"{energy.size} points can't be thinned to every {every}-th point, because the last one would be lost; "
+            f"choose a divisor of {energy.size - 1}"
         )
     content: dict[str, Any] = {
         "format": _FORMAT,

@@ -73,7 +73,9 @@ class Library:
             raise ValueError(f"library {self.name!r}: {energy.size} energies but spectra of shape {spectra.shape}")
         wrong = ~np.isfinite(spectra).all(axis=1) | ~spectra.any(axis=1)
         if wrong.any():
-            raise ValueError(f"library {self.name!r}: spectrum {int(wrong.argmax())} is not finite or zero everywhere")
+            raise ValueError(
+                f"library {self.name!r}: spectrum {int(wrong.argmax())} is not finite or zero everywhere; leave it out"
+            )
         table = {name: np.array(column) for name, column in self.table.items()}
         unknown = sorted(set(table) - set(COLUMN_UNITS))
         missing = sorted({"charge", "offset"} - set(table))

@@ -107,7 +107,9 @@ def find_ion(element: str, charge: int) -> Ion:
     table = _table()
     if name not in table:
         if element in _METALS and _METALS.index(element) + 3 - charge > 9:
-            raise ValueError(f"{name} has a full 3d shell: there is no 2p to 3d absorption")
+            raise ValueError(
+                f"{name} has a full 3d shell: there is no 2p to 3d absorption; choose an ion with room in it"
+            )
         same_element = [ion for ion in table if parse_ion(ion)[0] == element]
         names = ", ".join(same_element)
         available = f"available ions of {element}: {names}" if names else f"available elements: {', '.join(_METALS)}"
