@@ -65,7 +65,7 @@ def test_mistakes_are_found_before_anything_runs(count_stack: SpectralStack) -> 
         ("format: napari-xanes recipe 9\nsteps: [crop]", "unknown recipe format 'napari-xanes recipe 9'"),
         ("crop", "a list of steps"),
         ("steps: []", "a list of steps"),
-        ("- sharpen", "there is no step 'sharpen'; operations: crop"),
+        ("- sharpen", "there is no step 'sharpen'; operations: optical_depth"),
         ("- {crop: {}, optical_depth: {}}", "exactly one"),
         ("- !!python/object/apply:os.system [ls]", "not YAML"),
     ],
