@@ -21,6 +21,7 @@ from napari_xanes.maps.matching.k_edge import k_edge_maps, k_edge_state
 from napari_xanes.maps.matching.l_edge_maps import charge_of, l_edge_maps, l_edge_warnings
 from napari_xanes.maps.matching.l_edge_matcher import Limits
 from napari_xanes.maps.matching.mixture import MixtureSettings, mixture_maps
+from napari_xanes.maps.matching.mixture_check import doubt_mixtures, mixed_warnings
 from napari_xanes.maps.matching.nearest_neighbours import matcher_of
 from napari_xanes.maps.matching.pixel_sample import sample_pixels
 from napari_xanes.maps.matching.result import LibraryMatch, LibrarySettings
@@ -279,17 +280,16 @@ def match_library(
     share = 0.6 if mixture else 1.0
     blocks.over_pixels(matcher.block, stack.data, progress=part(progress, 0.0, share), message="matching the library")
     matcher.settle()
+    with blocks.single_threaded_blas():
+        groups = doubt_mixtures(matcher, library, stack, window, offset, broadening, background)
     if (matcher.doubt == Doubt.NOT_FINITE).all():
         raise_if_frame_empty(stack)
     maps = l_edge_maps(stack, library, matcher)
     warnings = [*window.warnings, *l_edge_warnings(library, matcher, ambiguous, offset), *on_hidden_noise(stack)]
+    warnings += mixed_warnings(library, groups, mixture=mixture)
     if mixture:
-        settings_of_mixture = MixtureSettings(
-            library, endmembers or [], window, offset, broadening, background, ambiguous
-        )
-        fractions, mixture_warnings = mixture_maps(
-            stack, settings_of_mixture, matcher, progress=part(progress, share, 1.0)
-        )
+        mixed = MixtureSettings(library, endmembers or [], window, offset, broadening, background, ambiguous)
+        fractions, mixture_warnings = mixture_maps(stack, mixed, matcher, progress=part(progress, share, 1.0))
         maps |= fractions
         warnings += mixture_warnings
     settings = LibrarySettings(library.name, offset, broadening, shift_spread)

@@ -20,6 +20,7 @@ class Doubt(IntEnum):
     AMBIGUOUS = 3
     BEYOND_LIBRARY = 4
     NOT_FINITE = 5
+    MIXED = 6
 
 
 LABELS: Mapping[int, str] = MappingProxyType(
@@ -29,6 +30,7 @@ LABELS: Mapping[int, str] = MappingProxyType(
         Doubt.AMBIGUOUS: "ambiguous",
         Doubt.BEYOND_LIBRARY: "10Dq beyond the library",
         Doubt.NOT_FINITE: "no finite spectrum",
+        Doubt.MIXED: "mixture of charges",
     }
 )
 

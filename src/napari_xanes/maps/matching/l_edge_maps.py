@@ -26,7 +26,7 @@ def l_edge_maps(stack: SpectralStack, library: Library, matcher: Matcher) -> dic
     doubt = matcher.doubt.reshape(shape)
     signal = np.isfinite(values["signal"]) & (doubt != Doubt.WEAK) & (doubt != Doubt.NOT_FINITE)
     well_fitted = signal & (doubt != Doubt.POOR)
-    maps = {"charge": _charge_map(library, matcher, doubt, well_fitted)}
+    maps = {"charge": _charge_map(library, matcher, doubt, well_fitted & (doubt != Doubt.MIXED))}
     if np.isfinite(library.column("ten_dq")).any():
         maps |= _ten_dq_maps(values, doubt == 0)
     if matcher.fits_shift:

@@ -52,6 +52,21 @@ class MeanMisfit:
 
     def squares(self, offset: float, width: float) -> Float64Array:
         """Return the squared residual of each mean with each member, shape (G, M), as a share of the mean's square."""
+        components, weights = self._components(offset, width)
+        norms = np.sqrt(np.einsum("me,me->m", *[weights @ components] * 2))
+        cosines = (weights @ (components @ self.means)).T / np.maximum(norms, 1e-12)
+        result: Float64Array = 1 - np.maximum(cosines, 0) ** 2
+        return result
+
+    def unit_members(self, offset: float, width: float) -> tuple[Float64Array, Float64Array]:
+        """Return the members without background, of unit length, shape (M, E), and their lengths (M,)."""
+        components, weights = self._components(offset, width)
+        members = (weights @ components).astype(np.float64)
+        norms = np.maximum(np.linalg.norm(members, axis=1), 1e-12)
+        return members / norms[:, None], norms
+
+    def _components(self, offset: float, width: float) -> tuple[Float32Array, Float32Array]:
+        """Components of the library without background (K, E), and their weights in the members (M, K)."""
         reduced = low_rank(self.library)
         if width not in self._broadened:
             self._broadened[width] = _broaden(reduced.components.spectra, width)
@@ -62,11 +77,8 @@ class MeanMisfit:
         fraction = (position - lower).astype(np.float32)
         components = broadened[:, lower] * (1 - fraction) + broadened[:, lower + 1] * fraction
         components -= ((components @ self.background) @ self.background.T).astype(np.float32)
-        weights = reduced.weights[self.rows]
-        norms = np.sqrt(np.einsum("me,me->m", *[weights @ components] * 2))
-        cosines = (weights @ (components @ self.means)).T / np.maximum(norms, 1e-12)
-        result: Float64Array = 1 - np.maximum(cosines, 0) ** 2
-        return result
+        weights: Float32Array = reduced.weights[self.rows]
+        return components, weights
 
     def total(self, offset: float, width: float) -> float:
         """Return the weighted sum of the misfits of all means, each with its best member."""
