@@ -80,7 +80,7 @@ class CopyOffer(QWidget):
         self.job.ended.connect(self._show_buttons)
         self._workspace.stacks.layer_changed.connect(self._on_layer)
         self._workspace.cursor.pixel_changed.connect(self._on_pixel)
-        self._workspace.step.changed.connect(lambda _name: self._on_step())
+        self._workspace.step.changed.connect(self._on_step)
         self.hide()
 
     def _on_layer(self, layer: Layer | None) -> None:
@@ -89,7 +89,7 @@ class CopyOffer(QWidget):
             self.hide()
             self._on_step()
 
-    def _on_step(self) -> None:
+    def _on_step(self, _name: str = "") -> None:
         """Ask about the chosen stack before anything is computed from it: each pass over it decodes all frames."""
         if self._workspace.step.name not in ("", _LOOK):
             self._consider(self._workspace.stacks.layer)
