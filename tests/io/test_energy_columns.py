@@ -40,3 +40,7 @@ def test_a_counter_that_could_be_energies_is_refused():
 @pytest.mark.parametrize("text", ["700 .1\n701 .2\n702 .1", "700 5 6\n701 6 7", "700 700.2\n701 701.1", "700\n701"])
 def test_energies_that_rise_by_one_stay(text):
     assert column_of_energies(text.splitlines(), "") is None
+
+
+def test_a_line_of_many_numbers_is_no_table() -> None:
+    assert column_of_energies(["7 " * 1000, "8 " * 1000], "") is None

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 _ENERGY_WORD = re.compile(r"energ|photon|(?<![a-z])k?ev(?![a-z])", re.IGNORECASE)
 _LOWEST = 20.0
 """eV: no stack has lower energies."""
+_MOST_COLUMNS = 100
+"""No table of energies has more columns."""
 _ALIKE = 0.02
 """Two columns that differ by a smaller share are the energy that was asked for and the one that was read."""
 
@@ -39,14 +41,14 @@ def column_of_energies(rows: Sequence[str], heading: str) -> NDArray[np.float64]
     separator = r"\s*,\s*" if any("." in row and "," in row for row in rows) else r"\s*[;\s]\s*"
     if separator[3] != "," and not any(re.search(separator, row) for row in rows) and "," in heading:
         separator = r"\s*,\s*"
-    table = [re.split(separator, row.strip().rstrip(",;")) for row in rows]
+    table = [re.split(separator, row.strip().rstrip(",;"), maxsplit=_MOST_COLUMNS) for row in rows]
     n_columns = len(table[0])
-    if n_columns < 2 or any(len(fields) != n_columns for fields in table):
+    if not 2 <= n_columns <= _MOST_COLUMNS or any(len(fields) != n_columns for fields in table):
         return None
     columns = [_numbers([fields[i] for fields in table]) for i in range(n_columns)]
-    names = re.split(separator, heading.strip("*# \t\r\n")) if heading.strip("*#, ") else []
+    names = re.split(separator, heading.strip("*# \t\r\n"), maxsplit=_MOST_COLUMNS) if heading.strip("*#, ") else []
     if heading.startswith(","):  # the index of a table has no name
-        names = re.split(separator, heading.strip())
+        names = re.split(separator, heading.strip(), maxsplit=_MOST_COLUMNS)
     called = [i for i, name in enumerate(names) if _ENERGY_WORD.search(name)] if len(names) == n_columns else []
     if len(called) == 1:
         return columns[called[0]] if called[0] else None
