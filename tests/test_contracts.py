@@ -107,10 +107,16 @@ def test_public_functions_are_documented() -> None:
         assert "Raises\n" in text, function
 
 
+def test_no_function_has_the_name_of_a_module() -> None:
+    """Importing the module would put it in the place of the function."""
+    modules = {path.stem for path in Path(nx.__file__).parent.iterdir() if path.suffix in ("", ".py")}
+    assert modules & set(nx.__all__) == {"io", "maps", "ops", "sample", "theory"}
+
+
 def test_names_refer_to_the_functions() -> None:
     assert nx.ops.crop is OPERATIONS["crop"]
     assert nx.maps.fit_references is ESTIMATORS["fit_references"]
-    with pytest.raises(AttributeError, match="there are crop"):
+    with pytest.raises(AttributeError, match="there are optical_depth"):
         nx.ops.sharpen  # noqa: B018
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from napari_xanes.advice.planning import plan_energies
     from napari_xanes.alignment import Alignment
     from napari_xanes.colour_mix import mix_colours
+    from napari_xanes.detector_elements import element_noise
     from napari_xanes.edge.alignment import align_spectra
-    from napari_xanes.element_noise import element_noise
     from napari_xanes.exploring.growing import GrowingComponents
     from napari_xanes.exploring.pixel_map import map_pixels
     from napari_xanes.history import Source, Step
@@ -92,8 +92,8 @@ _HOMES = {
     "advice.planning": ("plan_energies",),
     "alignment": ("Alignment",),
     "colour_mix": ("mix_colours",),
+    "detector_elements": ("element_noise",),
     "edge.alignment": ("align_spectra",),
-    "element_noise": ("element_noise",),
     "exploring.growing": ("GrowingComponents",),
     "exploring.pixel_map": ("map_pixels",),
     "history": ("Source", "Step"),

@@ -8,7 +8,7 @@ import pytest
 from tests.io.hdf5.hdf5_files import ENERGY, KEV, read_with_warnings, reader_of
 
 from napari_xanes import io
-from napari_xanes.element_noise import element_noise
+from napari_xanes.detector_elements import element_noise
 
 I0 = np.linspace(1.0, 3.0, 15).reshape(3, 5)
 FIT, ROI = "fit of each pixel", "sum over a region of the spectrum"

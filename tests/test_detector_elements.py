@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from napari_xanes import SpectralStack
-from napari_xanes.element_noise import element_noise
+from napari_xanes.detector_elements import element_noise
 
 ENERGY = 7100 + np.arange(24.0)
 EDGE = 0.1 + 0.9 / (1 + np.exp(7112 - ENERGY))
