@@ -90,4 +90,4 @@ def test_a_missing_file_is_named_last(tmp_path: Path, errors: list[str]) -> None
     with pytest.raises(OSError, match="no such file") as missing:
         nx.read(tmp_path / "lost.h5")
     tell(missing.value, "Nothing was opened")
-    assert errors == [f"Nothing was opened: there is no such file or folder ({tmp_path / 'lost.h5'})"]
+    assert errors == [f"Nothing was opened: there is no such file or folder; check the path ({tmp_path / 'lost.h5'})"]

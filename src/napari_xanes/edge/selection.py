@@ -36,7 +36,7 @@ def on_selection(
     >>> rng = np.random.default_rng(0)
     >>> jump, noise = 0.3 + 0.1 * rng.standard_normal(1000), np.full(1000, 0.1)
     >>> on_selection(jump, noise, 0.4, jump > 0.4)[0][:50]
-    '330 pixels have an edge jump just below the smalle'
+    '317 pixels have an edge jump just below the smalle'
     >>> on_selection(jump + 0.5, noise, 0.4, jump + 0.5 > 0.4)
     []
     """
