@@ -15,7 +15,7 @@ from napari_xanes.masked_values import nan_for_masked
 from napari_xanes.spectrum_lines import LINES, checked_lines, chosen_lines, with_chosen_lines
 from napari_xanes.spectrum_source import RECORD, SHIFT, SpectrumSource, record_of, shift_of, source_of
 
-_KEV_LIMIT = 30.0
+KEV_LIMIT = 30.0
 """Axes that end below this value are probably in keV: no absorption edge that is imaged lies below 30 eV."""
 
 MAX_GRID = 2_000_000
@@ -51,7 +51,7 @@ def checked_energy(energy: ArrayLike, *, what: str) -> NDArray[np.float64]:
     if (axis <= 0).any():
         i = int(np.argmax(axis <= 0))
         raise ValueError(f"{what}: {axis[i]:g} at position {i} is no photon energy; energies are above 0 eV")
-    if axis.max() < _KEV_LIMIT:
+    if axis.max() < KEV_LIMIT:
         raise ValueError(
             f"{what}: energies of {axis.min():g} to {axis.max():g} eV look like keV; multiply them by 1000"
         )

@@ -12,6 +12,7 @@ from napari_xanes.alignment import Alignment
 from napari_xanes.history import to_plain
 from napari_xanes.io.energies import ev_per_unit
 from napari_xanes.parameter_map import checked_pixel_size
+from napari_xanes.spectrum import KEV_LIMIT
 from napari_xanes.stack import Quantity, SpectralStack
 
 EnergyUnit = Literal["eV", "keV", "J"]
@@ -71,9 +72,6 @@ class Facts:
 
 NO_FACTS = Facts()
 
-_KEV_LIMIT = 30.0
-"""eV: no stack ends below this energy, see `napari_xanes.spectrum.checked_energy`."""
-
 _LOWEST, _HIGHEST = 10.0, 2e5
 """Edges lie between these energies, in eV: M edges of metals, K edges of the heaviest elements."""
 
@@ -118,17 +116,17 @@ def usable_energies(energy: Float64Array, read_as: str, unit: str | None) -> tup
     >>> usable_energies(np.array([7.1, 7.2]), "eV", "keV")
     (array([7100., 7200.]), 'keV (given)')
     """
-    if energy[-1] >= _KEV_LIMIT and energy[0] < _HIGHEST:
+    if energy[-1] >= KEV_LIMIT and energy[0] < _HIGHEST:
         return energy, read_as
     range_read = f"{energy[0]:.4g} to {energy[-1]:.4g} eV"
     if unit is None:
-        other = "keV" if energy[0] < _KEV_LIMIT else "eV"
+        other = "keV" if energy[0] < KEV_LIMIT else "eV"
         raise ValueError(
             f"energies of {range_read}, where no X-ray edge lies; they were read as {read_as}: pass "
             f"energy_unit={other!r} if they are in {other}, else energies="
         )
     converted = np.round(energy * _factor(read_as, unit), 9)
-    if not (converted[-1] >= _KEV_LIMIT and converted[0] < _HIGHEST):
+    if not (converted[-1] >= KEV_LIMIT and converted[0] < _HIGHEST):
         raise ValueError(
             f"energies of {range_read}, where no X-ray edge lies, nor with energy_unit={unit!r}; pass energies="
         )
