@@ -87,14 +87,15 @@ class Decomposition:
 
 @dataclass(frozen=True)
 class FittedStack:
-    """The background and the amounts of a stack, and what they leave, before new features are looked for.
+    """The background and the amounts of a stack, before new features are looked for.
 
-    ``cleaned``, amounts without the background; ``residual`` (E, y, x), bins without what is explained;
-    the others as in `ExplainedStack`.
+    ``cleaned``, amounts without the background; ``unexplained``, variance per energy that nothing explains;
+    ``precision`` and ``chi_square`` (Y, X), mean squared residual over the noise; ``offset`` (E,), the spectrum that
+    was subtracted from every pixel, and ``has_air``, whether it is that of an empty area; ``neighbour_ratio``, as in
+    `PixelFit`.
     """
 
     cleaned: CleanedAmounts
-    residual: Float32Array
     unexplained: float
     precision: Float32Array
     chi_square: Float32Array
@@ -107,21 +108,12 @@ class FittedStack:
 class ExplainedStack:
     """What explains a stack before the fractions are cleaned.
 
-    ``cleaned``, amounts without the background; ``novelty``, new features; ``shared_residual``, None without;
-    ``unexplained``, variance per energy that nothing explains; ``precision`` and ``chi_square`` (Y, X), mean squared
-    residual over the noise; ``offset`` (E,), the spectrum that was subtracted from every pixel, and ``has_air``,
-    whether it is that of an empty area; ``neighbour_ratio``, as in `PixelFit`.
+    ``fitted``, its background and amounts; ``novelty``, new features; ``shared_residual``, None without.
     """
 
-    cleaned: CleanedAmounts
+    fitted: FittedStack
     novelty: Novelty
     shared_residual: SharedResidual | None
-    unexplained: float
-    precision: Float32Array
-    chi_square: Float32Array
-    offset: Float64Array
-    has_air: bool
-    neighbour_ratio: float
 
 
 def fit_amounts(
@@ -132,8 +124,8 @@ def fit_amounts(
     has_air: bool,
     background: bool,
     progress: Progress | None = None,
-) -> FittedStack:
-    """Find the background and the amounts of a stack.
+) -> tuple[FittedStack, Float32Array]:
+    """Find the background and the amounts of a stack; return them, and bins without what they explain, (E, y, x).
 
     Parameters
     ----------
@@ -157,9 +149,9 @@ def fit_amounts(
     cleaned = clean_amounts(fit.amounts, patterns, precision, design)
     if patterns is not None and not design.learned and design.references.shape[1] > 1:
         cleaned = _refined_amounts(survey, design, fit.amounts, precision, patterns, cleaned)
-    return FittedStack(
+    residual = residual_bins(survey.binned, design, cleaned.background, has_air=has_air)
+    fitted = FittedStack(
         cleaned=cleaned,
-        residual=residual_bins(survey.binned, design, cleaned.background, has_air=has_air),
         unexplained=total_unexplained_variance(survey, design, cleaned.background, offset, has_air),
         precision=precision,
         chi_square=chi_square,
@@ -167,10 +159,12 @@ def fit_amounts(
         has_air=has_air,
         neighbour_ratio=fit.neighbour_ratio,
     )
+    return fitted, residual
 
 
 def explain(
     fitted: FittedStack,
+    residual: Float32Array,
     survey: Survey,
     design: DesignMatrix,
     *,
@@ -183,6 +177,8 @@ def explain(
     ----------
     fitted : FittedStack
         Its background and its amounts.
+    residual : ndarray, shape (E, y, x)
+        Bins without what these explain.
     survey : Survey
         The stack; the values of its bins are not used.
     design : DesignMatrix
@@ -199,22 +195,13 @@ def explain(
             cleaned.background,
             fitted.offset,
             precision,
-            fitted.residual,
+            residual,
             cleaned.jump,
             has_air=fitted.has_air,
             progress=progress,
         )
-    return ExplainedStack(
-        cleaned=cleaned,
-        novelty=novelty,
-        shared_residual=shared_residual(survey, design, cleaned, novelty, fitted.residual, has_air=fitted.has_air),
-        unexplained=fitted.unexplained,
-        precision=precision,
-        chi_square=fitted.chi_square,
-        offset=fitted.offset,
-        has_air=fitted.has_air,
-        neighbour_ratio=fitted.neighbour_ratio,
-    )
+    shared = shared_residual(survey, design, cleaned, novelty, residual, has_air=fitted.has_air)
+    return ExplainedStack(fitted, novelty, shared)
 
 
 def decompose(
@@ -238,13 +225,14 @@ def decompose(
     method : MapMethod
         Method that cleans the maps of fractions.
     """
-    cleaned, novelty, shared = explained.cleaned, explained.novelty, explained.shared_residual
-    precision, chi_square, unexplained = explained.precision, explained.chi_square, explained.unexplained
+    fitted, novelty, shared = explained.fitted, explained.novelty, explained.shared_residual
+    cleaned, precision = fitted.cleaned, fitted.precision
+    chi_square, unexplained = fitted.chi_square, fitted.unexplained
     square_shift = mean_square_shift(precision, chi_square, weighted.mean_depth)
     fractions = cleaned_fractions(
         weighted,
         design,
-        explained.offset,
+        fitted.offset,
         cleaned,
         precision_at_moving_edges(precision, weighted.mean_depth, square_shift),
         novelty.clear,
@@ -253,7 +241,7 @@ def decompose(
         method,
         progress,
         square_shift=square_shift,
-        hidden_length=_PATTERN_LENGTH if explained.has_air else float(np.sqrt(cleaned.jump.size)),
+        hidden_length=_PATTERN_LENGTH if fitted.has_air else float(np.sqrt(cleaned.jump.size)),
     )
     new = keep_clear(novelty.amounts, precision, novelty.clear)
     sigma = np.hypot(fractions.sigma, error_beside(new, novelty.directions.new, cleaned.jump, design))
@@ -266,18 +254,18 @@ def decompose(
         baseline=clean_baseline(cleaned.amounts, cleaned.jump * fractions.fractions, precision, design),
         new=new,
         novelty=novelty.significance,
-        offset=explained.offset,
+        offset=fitted.offset,
         background=cleaned.background,
         directions=novelty.directions,
         chi_square=float(np.median(chi_square[precision > 0])),
-        has_air=explained.has_air,
+        has_air=fitted.has_air,
         used=weighted.precision > 0,
         adaptation=fractions.adaptation,
         fine_share=fractions.fine_share,
         shared_residual=shared,
         spot_limits=novelty.limits,
         covariance_length=max(fractions.covariance_length, 0.0 if shared is None else SHARED_LENGTH),
-        neighbour_ratio=explained.neighbour_ratio,
+        neighbour_ratio=fitted.neighbour_ratio,
     )
 
 

@@ -67,7 +67,7 @@ def denoise_image(
         design = design_from_data(survey.binned, stack.energy, weight)
     survey, offset, has_air = subtract_offset(survey, design)
     network = load_network(resolved) if noise in ("auto", "network") else None
-    fitted = fit_amounts(
+    fitted, residual = fit_amounts(
         survey,
         design,
         offset,
@@ -76,8 +76,8 @@ def denoise_image(
         progress=part(progress, 0.15, 0.4),
     )
     survey = survey.without_bins()
-    explained = explain(fitted, survey, design, keep_new=keep_new, progress=part(progress, 0.4, 0.5))
-    del fitted
+    explained = explain(fitted, residual, survey, design, keep_new=keep_new, progress=part(progress, 0.4, 0.5))
+    del fitted, residual
     method = MapMethod(network, adapt, resolved, seed, calibrated)
     parts = decompose(explained, survey.weighted, design, method=method, progress=part(progress, 0.5, 0.9))
     del explained
