@@ -5,6 +5,7 @@ import pytest
 
 from napari_xanes.io.energies import first_column
 from napari_xanes.io.energy_columns import column_of_energies
+from napari_xanes.io.energy_limits import looks_like_energies
 
 ENERGY = [7100.5, 7101.0, 7102.25]
 
@@ -28,6 +29,17 @@ def test_the_column_that_holds_energies_is_taken(text):
 
 def test_keV_beside_a_counter():
     np.testing.assert_array_equal(first_column("1 7.1\n2 7.2\n3 7.3\n")[0], [7.1, 7.2, 7.3])
+
+
+@pytest.mark.parametrize("energy", [(7100.5, 7100.5, 7110.5), (7110.5, 7100.5, 7105.5), (7.1, 7.1, 7.11)])
+def test_repeated_and_unsorted_energies_beside_a_counter(energy):
+    table = "".join(f"{i} {value}\n" for i, value in enumerate(energy, 1))
+    np.testing.assert_array_equal(first_column(table)[0], energy)
+
+
+def test_a_counter_is_no_energy():
+    assert not looks_like_energies(np.arange(1, 58))
+    assert looks_like_energies([7.0, 8.0, 9.0])
 
 
 def test_a_counter_that_could_be_energies_is_refused():

@@ -13,16 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_xanes.io.allocation_limits import LONGEST_LIST
 from napari_xanes.io.energy_columns import column_of_energies
+from napari_xanes.io.energy_limits import KEV_BELOW
 from napari_xanes.io.files import lines_of, read_text
-
-KEV_BELOW = 100.0
-"""Axes without a unit that end below this are taken for keV."""
-
-SOFT_KEV_BELOW = 20.0
-"""The same for scanning microscopes of soft X-rays, which measure at edges below 100 eV, and never above 20 keV."""
-
-LOWEST, HIGHEST = 20.0, 1e5
-"""eV; numbers beyond are no photon energies."""
 
 JOULE = 1.602176634e-19
 """One electronvolt in J (exact, SI 2019)."""
@@ -85,24 +77,6 @@ def ev_per_unit(source: str) -> float | None:
     """
     words = source.split()
     return _UNITS.get(words[0].lower()) if words else None
-
-
-def looks_like_energies(values: ArrayLike) -> bool:
-    """Whether numbers can be an energy axis: 1 to 100 keV or 20 eV to 100 keV, and mostly going one way.
-
-    Examples
-    --------
-    >>> looks_like_energies([7100, 7110, 7120]), looks_like_energies([0, 255, 3, 17])
-    (True, False)
-    """
-    axis = np.asarray(values, dtype=np.float64)
-    if axis.size == 0 or not np.isfinite(axis).all():
-        return False
-    low, high = axis.min(), axis.max()
-    if not (low >= LOWEST and high <= HIGHEST) and not (low >= 1 and high < KEV_BELOW):
-        return False
-    steps = np.diff(axis)
-    return bool(min((steps < 0).sum(), (steps > 0).sum()) <= max(1, 0.2 * steps.size))
 
 
 def first_column(text: str) -> tuple[NDArray[np.float64] | None, str | None]:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.io.energy_limits import LOWEST, looks_like_energies
+
 _ENERGY_WORD = re.compile(r"energ|photon|(?<![a-z])k?ev(?![a-z])", re.IGNORECASE)
-_LOWEST = 20.0
-"""eV: no stack has lower energies."""
 _MOST_COLUMNS = 100
 """No table of energies has more columns."""
 _ALIKE = 0.02
@@ -55,11 +55,15 @@ def column_of_energies(rows: Sequence[str], heading: str) -> NDArray[np.float64]
     first = columns[0]
     if first is None or not (np.diff(first) == 1).all() or first.size < 2:
         return None
-    others = [column for column in columns[1:] if column is not None and _may_be_energies(column)]
+    others = [column for column in columns[1:] if column is not None and looks_like_energies(column)]
     others = [column for column in others if (np.abs(column - first) > _ALIKE * column).any()]
-    if first[0] in (0, 1) and len(others) == 1:
-        return others[0]
-    others = [column for column in others if column.min() >= _LOWEST]
+    if first[0] in (0, 1):
+        if len(others) == 1:
+            return others[0]
+    else:
+        # The first column may be energies as well: counts of a beam go up and down.
+        others = [column for column in others if (np.diff(column) > 0).all() or (np.diff(column) < 0).all()]
+    others = [column for column in others if column.min() >= LOWEST]
     if others:
         raise ValueError(
             f"its first column counts from {first[0]:g} to {first[-1]:g}, another one holds {others[0][0]:g} to "
@@ -73,12 +77,3 @@ def _numbers(fields: Sequence[str]) -> NDArray[np.float64] | None:
         return np.array([float(field.replace(",", ".")) for field in fields])
     except ValueError:
         return None
-
-
-def _may_be_energies(column: NDArray[np.float64]) -> bool:
-    """Whether numbers only rise or only fall, between 1 keV and 100 keV or 20 eV and 100 keV."""
-    steps = np.diff(column)
-    is_one_way = bool((steps > 0).all() or (steps < 0).all())
-    return is_one_way and bool(
-        (column.min() >= _LOWEST and column.max() <= 1e5) or (column.min() >= 1 and column.max() < 100)
-    )

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.energies import HIGHEST, LOWEST, looks_like_energies
+from napari_xanes.io.energy_limits import HIGHEST, LOWEST, looks_like_energies
 
 _LETTERS = r"[A-Za-zµμ]"
 _TOKENS = (

@@ -10,15 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.energies import (
-    HIGHEST,
-    LOWEST,
-    TEXT_BYTES,
-    first_column,
-    given_energies,
-    looks_like_energies,
-    to_ev,
-)
+from napari_xanes.io.energies import TEXT_BYTES, first_column, given_energies, to_ev
+from napari_xanes.io.energy_limits import HIGHEST, LOWEST, looks_like_energies
 from napari_xanes.io.files import files_in, link_warnings, read_text
 
 _TEXT_SUFFIXES = (".txt", ".dat", ".csv")

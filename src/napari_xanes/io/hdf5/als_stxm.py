@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array
-from napari_xanes.io.energies import SOFT_KEV_BELOW, to_ev
+from napari_xanes.io.energies import to_ev
+from napari_xanes.io.energy_limits import SOFT_KEV_BELOW
 from napari_xanes.io.frames import filled_length, one_per_file
 from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, open_hdf5, row, text
 from napari_xanes.io.hdf5.frames import exposures, spacing

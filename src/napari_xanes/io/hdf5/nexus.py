@@ -11,7 +11,8 @@ from typing import Any, get_args
 import h5py
 import numpy as np
 
-from napari_xanes.io.energies import SOFT_KEV_BELOW, to_ev
+from napari_xanes.io.energies import to_ev
+from napari_xanes.io.energy_limits import SOFT_KEV_BELOW
 from napari_xanes.io.hdf5.axis_order import axis_names, axis_order, is_energy
 from napari_xanes.io.hdf5.file import array, child, in_words, is_hdf5, load, open_hdf5, row, text
 from napari_xanes.io.hdf5.frames import exposures, spacing

@@ -15,7 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from napari_xanes.io.energies import HIGHEST, KEV_BELOW
+from napari_xanes.io.energy_limits import HIGHEST, KEV_BELOW
 from napari_xanes.io.energy_names import energy_in
 from napari_xanes.io.hdf5.file import array, child, texts
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.allocation_limits import LONGEST_LIST
-from napari_xanes.io.energies import looks_like_energies
+from napari_xanes.io.energy_limits import looks_like_energies
 from napari_xanes.io.files import decoded, starts_with
 from napari_xanes.io.frames import ordered
 from napari_xanes.io.metadata_json import expect

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.energies import HIGHEST
+from napari_xanes.io.energy_limits import HIGHEST
 
 HC = 12398.419843320026
 """Planck constant times speed of light in eV angstrom (exact, SI 2019)."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.energies import HIGHEST, LOWEST, looks_like_energies, to_ev, unit_in
+from napari_xanes.io.energies import to_ev, unit_in
+from napari_xanes.io.energy_limits import HIGHEST, LOWEST, looks_like_energies
 from napari_xanes.io.spectra.bragg import LARGEST_RATIO, from_angle, from_steps, steps_per_degree
 from napari_xanes.io.spectra.roles import Meaning
 

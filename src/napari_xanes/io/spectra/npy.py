@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_xanes.io.allocation_limits import LONGEST_LIST
 from napari_xanes.io.column_choice import NOTHING, Choice
-from napari_xanes.io.energies import looks_like_energies
+from napari_xanes.io.energy_limits import looks_like_energies
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.npz_archive import mapped_array
 from napari_xanes.io.registry import spectra_reader

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.allocation_limits import LONGEST_LIST
-from napari_xanes.io.energies import looks_like_energies, to_ev
+from napari_xanes.io.energies import to_ev
+from napari_xanes.io.energy_limits import looks_like_energies
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.frames import ordered
 from napari_xanes.io.registry import spectra_reader

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.energies import SOFT_KEV_BELOW, looks_like_energies, to_ev
+from napari_xanes.io.energies import to_ev
+from napari_xanes.io.energy_limits import SOFT_KEV_BELOW, looks_like_energies
 from napari_xanes.io.files import files_in, lines_of, link_warnings, read_text
 from napari_xanes.io.raw_arrays import native_array
 from napari_xanes.io.raw_stack import RawStack

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.energies import SOFT_KEV_BELOW, given_energies, to_ev
+from napari_xanes.io.energies import given_energies, to_ev
+from napari_xanes.io.energy_limits import SOFT_KEV_BELOW
 from napari_xanes.io.files import files_in, inside, lines_of, link_warnings, read_text, starts_with
 from napari_xanes.io.length_units import length_in_um
 from napari_xanes.io.raw_stack import RawStack

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_xanes.io.energies import SOFT_KEV_BELOW, looks_like_energies, to_ev
+from napari_xanes.io.energies import to_ev
+from napari_xanes.io.energy_limits import SOFT_KEV_BELOW, looks_like_energies
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.raw_arrays import native_array
 from napari_xanes.io.raw_stack import RawStack

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.energies import HIGHEST, LOWEST
+from napari_xanes.io.energy_limits import HIGHEST, LOWEST
 from napari_xanes.io.files import files_in, link_warnings, starts_with
 from napari_xanes.io.part import Part
 from napari_xanes.io.raw_stack import RawStack

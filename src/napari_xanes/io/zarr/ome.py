@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.energies import looks_like_energies, to_ev
+from napari_xanes.io.energies import to_ev
+from napari_xanes.io.energy_limits import looks_like_energies
 from napari_xanes.io.energy_names import energies_in
 from napari_xanes.io.length_units import length_in_um
 from napari_xanes.io.metadata_json import expect_mappings

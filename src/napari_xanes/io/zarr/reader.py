@@ -9,7 +9,8 @@ from typing import Any, get_args
 import numpy as np
 
 from napari_xanes.io.allocation_limits import LONGEST_LIST, with_memory_limit
-from napari_xanes.io.energies import given_energies, looks_like_energies, to_ev
+from napari_xanes.io.energies import given_energies, to_ev
+from napari_xanes.io.energy_limits import looks_like_energies
 from napari_xanes.io.files import inside, one_line, read_text
 from napari_xanes.io.metadata_json import PROVENANCE, parse_provenance
 from napari_xanes.io.packing import scale_note, scale_of, scaled
