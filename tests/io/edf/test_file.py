@@ -21,8 +21,8 @@ from napari_xanes.io.edf import series as edf_series
         ({"energy": "7112 eV"}, 7112),
         ({"counter_mne": "sec nrj", "counter_pos": "1 7.112"}, 7112),
         ({"motor_mne": "sz Energy sy", "motor_pos": "1 7.1125 2"}, 7112.5),
-        ({"motor_mne": "mono sz", "motor_pos": "7.11 1"}, 7110),
-        ({"energy": "unknown", "motor_mne": "mono", "motor_pos": "7.11"}, 7110),
+        ({"motor_mne": "mono sz", "motor_pos": "7110 1"}, 7110),
+        ({"energy": "unknown", "mono": "7.11 keV"}, 7110),
     ],
 )
 def test_energy_is_found_in_each_header_field(tmp_path, header, energy):
@@ -43,6 +43,7 @@ def test_energy_is_found_in_each_header_field(tmp_path, header, energy):
         {"energy": "-7.1"},
         {"motor_mne": "nrj sz", "motor_pos": "7.1"},
         {"motor_mne": "nrj", "motor_pos": "7.1mm7"},
+        {"motor_mne": "mono", "motor_pos": "14.5"},  # degrees
     ],
 )
 def test_other_values_are_not_energies(header):
@@ -74,6 +75,7 @@ HOSTILE = {
     "no byte order": ({"ByteOrder": "Middle"}, "ByteOrder 'Middle' is neither"),
     "compressed": ({"Compression": "GzipCompression"}, "compressed with GzipCompression"),
     "in another file": ({"EDF_BinaryFileName": "secret.bin"}, "its pixels are in the file 'secret.bin'"),
+    "values with an offset": ({"DataValueOffset": "100"}, "need DataValueOffset = 100; save the values"),
     "a volume": ({"Dim_3": "2"}, "more than two axes"),
 }
 

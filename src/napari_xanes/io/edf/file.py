@@ -14,7 +14,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.energies import HIGHEST, LOWEST, to_ev
+from napari_xanes.io.energies import to_ev
+from napari_xanes.io.energy_limits import HIGHEST, LOWEST
 from napari_xanes.io.files import starts_with
 
 _FIRST_BYTES = 8192
@@ -41,9 +42,11 @@ _TYPES = {
 _DTYPES = {name: np.dtype(code) for code, names in _TYPES.items() for name in names}
 
 _ENERGY = ("energy", "photon_energy", "nrj", "mono")
+_MOST_DEGREES = 90.0
+"""A motor called mono may be the angle of the monochromator: then it has no unit and no larger number."""
 _EXPOSURE = ("exposure_time", "acq_expo_time", "count_time")
 _LISTS = ("counter_mne", "counter_pos", "motor_mne", "motor_pos")
-_SIZES = ("size", "edf_binarysize", "edf_binaryfilename", "compression", "datatype", "byteorder")
+_SIZES = ("size", "edf_binarysize", "edf_binaryfilename", "compression", "datatype", "byteorder", "datavalueoffset")
 _KEPT = {*_ENERGY, *_EXPOSURE, *_LISTS, *_SIZES, "nb_frames", "roi", *(f"dim_{axis}" for axis in range(1, 10))}
 
 
@@ -164,7 +167,8 @@ def energy_in_header(header: Mapping[str, str]) -> tuple[float, str, str] | None
     for source, text in entries.items():
         if match := _NUMBER.fullmatch(text):
             (energy,), unit = to_ev([float(match[1])], match[2])
-            if LOWEST <= energy <= HIGHEST:
+            is_angle = source.endswith("mono") and not match[2] and abs(float(match[1])) <= _MOST_DEGREES
+            if LOWEST <= energy <= HIGHEST and not is_angle:
                 return float(energy), source, unit
     return None
 
@@ -217,6 +221,8 @@ def _layout(header: Mapping[str, str], path: Path) -> tuple[tuple[int, int], np.
         )
     if any(name.startswith("dim_") and name not in ("dim_1", "dim_2") and header[name] != "1" for name in header):
         raise ValueError(f"{path.name}: more than two axes in one EDF image; save one image per energy")
+    if header.get("datavalueoffset", "0").strip("+-0.") != "":
+        raise ValueError(f"{path.name}: its pixels need DataValueOffset = {header['datavalueoffset']}; save the values")
     columns, rows = (_size(header, name, path) for name in ("dim_1", "dim_2"))
     dtype = _DTYPES.get(header.get("datatype", ""))
     if dtype is None:
