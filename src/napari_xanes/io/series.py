@@ -10,7 +10,7 @@ A format of this kind needs one parser of one file, ``path -> Part``. The rest i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from textwrap import shorten
@@ -215,11 +215,16 @@ def assemble(
 
 def _angle(parts: Sequence[Part], warnings: list[str]) -> dict[str, Any]:
     angles = [part.angle for part in parts if part.angle is not None and np.isfinite(part.angle)]
-    if not angles:
-        return {}
-    if max(angles) - min(angles) > SAME_VIEW:
-        warnings.append(f"frames were taken at {min(angles):g} to {max(angles):g} degrees: they do not show one view")
-    return {"angle": angles[0]}
+    warnings += other_views(angles)
+    return {"angle": angles[0]} if angles else {}
+
+
+def other_views(angles: Iterable[float]) -> list[str]:
+    """Return a warning if frames at some angles, in degrees, do not show one view of the sample."""
+    known = [angle for angle in angles if np.isfinite(angle)]
+    if not known or max(known) - min(known) <= SAME_VIEW:
+        return []
+    return [f"frames were taken at {min(known):g} to {max(known):g} degrees: they do not show one view"]
 
 
 def _exposure(parts: Sequence[Part]) -> dict[str, Any]:

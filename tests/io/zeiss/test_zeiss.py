@@ -46,7 +46,9 @@ def test_unsorted_energies_and_repeats(tmp_path):
     np.testing.assert_array_equal(stack.data, [IMAGES[1], (IMAGES[0] + IMAGES[2]) / 2])
 
 
-@pytest.mark.parametrize("header", [[9200.0, 0.0, 0.0], [9200.0] * 3, [9200.0], [9200, 0, 0, 9200, 0]])
+@pytest.mark.parametrize(
+    "header", [[9200.0, 0.0, 0.0], [9200.0] * 3, [9200.0], [9200, 0, 0, 9200, 0], [9200, 9199.75, 9200.125]]
+)
 def test_images_of_one_energy_are_projections(tmp_path, header):
     path = write(tmp_path / "a.txrm", IMAGES, header, Angles=[-10.0, 0.0, 10.0])
     stack = io.read(path)
@@ -56,6 +58,12 @@ def test_images_of_one_energy_are_projections(tmp_path, header):
     np.testing.assert_array_equal(io.read(path, energies=ENERGY).data, IMAGES)
     with pytest.raises(ValueError, match="select='projection 3' is none of"):
         io.read(path, select="projection 3")
+
+
+def test_energies_at_several_angles_are_told(tmp_path):
+    path = write(tmp_path / "a.txrm", IMAGES, ENERGY, Angles=[-10.0, 0.0, 10.0])
+    with pytest.warns(UserWarning, match="at -10 to 10 degrees: they do not show one view"):
+        io.read(path)
 
 
 def test_reference_and_exposures_give_the_optical_depth(tmp_path):

@@ -13,6 +13,7 @@ from napari_xanes.io.frames import one_per_file
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import selected_index, with_choice
+from napari_xanes.io.series import other_views
 from napari_xanes.io.zeiss.file import (
     Content,
     image_loader,
@@ -21,6 +22,9 @@ from napari_xanes.io.zeiss.file import (
     why_no_image,
     why_not_zeiss,
 )
+from napari_xanes.io.zeiss.image_part import CORRECTED
+from napari_xanes.io.zeiss.xrm_names import SAME_ENERGY
+from napari_xanes.spectrum import KEV_LIMIT
 from napari_xanes.stack import Quantity
 
 
@@ -56,11 +60,16 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> R
         raise ValueError(f"{path}: {why_no_image(content)}")
     numbers = np.array(content.numbers)
     energy, unit = (np.zeros(numbers.size), "") if energies is not None else _energies(content, numbers)
-    if numbers.size > 1 and energies is None and np.ptp(energy) == 0:
+    # A monochromator drifts while a sample turns; energies in keV are refused later.
+    drift = SAME_ENERGY if energy.max() > KEV_LIMIT else 0.0
+    if numbers.size > 1 and energies is None and np.ptp(energy) <= drift:
         return _one_projection(content, numbers, energy, unit, select)
     if select is not None:
         raise ValueError(f"{path}: select={select!r}, but there are no projections of one energy to select from")
-    return _stack(content, numbers, energy, unit)
+    stack = _stack(content, numbers, energy, unit)
+    if energies is None and content.angle.size > numbers.max():
+        stack.warnings += other_views(content.angle[numbers])
+    return stack
 
 
 def _one_projection(
@@ -84,7 +93,7 @@ def _stack(content: Content, numbers: IndexArray, energy: Float64Array, unit: st
     if min(content.tiles) > 0:
         notes.append(f"a mosaic of {content.tiles[0]} x {content.tiles[1]} tiles, as the microscope stitched it")
     if content.corrected:
-        notes.append("the microscope has divided by the reference; it is not applied again")
+        notes.append(CORRECTED)
     metadata = {"energy_unit": unit} | _exposure(content, numbers) | _flat(content, numbers.size, warnings)
     data = one_per_file([image_loader(content, int(i)) for i in numbers], content.shape, content.dtype)
     quantity: Quantity = "transmission" if content.corrected else "counts"

@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from napari_xanes.io.files import files_in, first_names, link_warnings
+from napari_xanes.io.files import files_in, link_warnings
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import scans_with_stack, selected_index, with_choice
 from napari_xanes.io.series import assemble, parse_files, series_files
 from napari_xanes.io.zeiss import reader as zeiss
 from napari_xanes.io.zeiss.file import why_not_zeiss
-from napari_xanes.io.zeiss.txrm_tomography import Tomography, energies_of, parse_tomography, part_of
+from napari_xanes.io.zeiss.image_part import CORRECTED, are_corrected, image_part, one_reference
+from napari_xanes.io.zeiss.txrm_tomography import Tomography, energies_of, parse_tomography
 from napari_xanes.io.zeiss.xrm_names import REFERENCE_NAME
 
 _SUFFIXES = (".txrm",)
@@ -112,8 +113,8 @@ def read(
         tomographies, lambda tomography: number in tomography.content.numbers, available[index], warnings
     )
     energy, unit, note = energies_of(tomographies)
-    corrected = _are_corrected(path, tomographies)
-    notes = ["the microscope has divided by the reference; it is not applied again"] if corrected else []
+    corrected = are_corrected(path, [tomography.content for tomography in tomographies])
+    notes = [CORRECTED] if corrected else []
     if energies is None:
         order = np.argsort(energy, kind="stable")
         tomographies, energy = [tomographies[i] for i in order], energy[order]
@@ -121,8 +122,13 @@ def read(
     names = [tomography.name_energy for tomography in tomographies]
     if not corrected and all(tomography.content.reference_broken for tomography in tomographies):
         warnings.append("the reference images of all files are cut short or of another size, and are not used")
+    parts = [
+        image_part(scan.path, scan.content, number, None if np.isnan(value) else float(value), unit)
+        for scan, value in zip(tomographies, energy, strict=True)
+    ]
+    warnings += one_reference(parts)
     stack = assemble(
-        [part_of(tomography, number, value, unit) for tomography, value in zip(tomographies, energy, strict=True)],
+        parts,
         quantity="transmission" if corrected else "counts",
         energies=energies,
         energy_place="in its header or its name (such as _8333.0eV)",
@@ -149,20 +155,3 @@ def _parse(path: Path) -> Tomography:
     if not tomography.has_one_energy:
         raise ValueError("a stack of several energies by itself")
     return tomography
-
-
-def _are_corrected(path: Path, tomographies: Sequence[Tomography]) -> bool:
-    """Whether the microscope has divided by the references in all files, or in none.
-
-    Raises
-    ------
-    ValueError
-        If it has in some.
-    """
-    corrected = [tomography.path.name for tomography in tomographies if tomography.content.corrected]
-    if 0 < len(corrected) < len(tomographies):
-        raise ValueError(
-            f"{path}: in {len(corrected)} of {len(tomographies)} files the microscope has divided by the reference "
-            f"({first_names(corrected)}), in the others not; open either by themselves"
-        )
-    return bool(corrected)

@@ -1,4 +1,4 @@
-"""One ``.txrm`` with the projections of a tomography: its energy, and one projection as a frame."""
+"""One ``.txrm`` with the projections of a tomography, and its energy."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import numpy as np
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.io.energy_names import energy_in
-from napari_xanes.io.part import Part
 from napari_xanes.io.series import SAME_VIEW
-from napari_xanes.io.zeiss.file import Content, content_with_image, image_loader, reference_loader
+from napari_xanes.io.zeiss.file import Content, content_with_image
 from napari_xanes.io.zeiss.xrm_names import MOST_APART, SAME_ENERGY
 
 
@@ -94,32 +93,3 @@ def energies_of(tomographies: Sequence[Tomography]) -> tuple[Float64Array, str, 
         return names, "eV (file names)", "energies of the file names: the headers have not one that fits for each file"
     note = "energies of the file names where headers have none that fits"
     return np.where(unusable, names, headers), "eV (headers and file names)", note
-
-
-def part_of(tomography: Tomography, number: int, energy: float, unit: str) -> Part:
-    """Return one projection as a frame, with the reference of the file, if it is complete and not applied yet."""
-    content, path = tomography.content, tomography.path
-    exposure, angle = (values[number : number + 1] for values in (content.exposure, content.angle))
-    known_energy = None if np.isnan(energy) else float(energy)
-    flat = None
-    if content.reference_type is not None and not content.corrected:
-        flat = Part(
-            path,
-            known_energy,
-            content.shape,
-            content.reference_type,
-            reference_loader(content),
-            exposure=content.reference_exposure or 0.0,
-        )
-    return Part(
-        path,
-        known_energy,
-        content.shape,
-        content.dtype,
-        image_loader(content, number),
-        unit,
-        exposure=float(exposure[0]) if exposure.size else 0.0,
-        pixel_size=content.pixel_sizes,
-        angle=float(angle[0]) if angle.size else None,
-        flat=flat,
-    )

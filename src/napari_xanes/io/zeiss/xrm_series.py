@@ -18,7 +18,8 @@ from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import selected_index, with_choice
 from napari_xanes.io.series import assemble, parse_files
-from napari_xanes.io.zeiss.file import content_with_image, image_loader, why_not_zeiss
+from napari_xanes.io.zeiss.file import Content, content_with_image, why_not_zeiss
+from napari_xanes.io.zeiss.image_part import CORRECTED, are_corrected, image_part, one_reference
 from napari_xanes.io.zeiss.xrm_names import (
     MOST_APART,
     XrmName,
@@ -136,9 +137,11 @@ def read(
         raise ValueError(f"{path}: references alone; put the images of the sample with them")
     of_file = scan_of(path, names) if files is None and not path.is_dir() else None
     number = selected_index(select, available) if select is not None or of_file is None else available.index(of_file)
-    headers: dict[Path, float] = {}
+    headers: dict[Path, Content] = {}
     images = _parse(images_of(names, available[number]), headers, warnings)
-    references = _parse(references_of(names, available[number]), headers, warnings, kind="references")
+    corrected = are_corrected(path, [headers[image.path] for image in images])
+    reference_names = [] if corrected else references_of(names, available[number])
+    references = _parse(reference_names, headers, warnings, kind="references")
     groups, repeat_notes = group_repeats(images, repeat)
     energy = np.array([group[0].energy for group in groups])
     if energies is not None:
@@ -147,40 +150,52 @@ def read(
     parts = mean_parts(groups)
     if references:
         parts = with_nearest_flats(parts, mean_parts(group_repeats(references)[0]), notes)
-    metadata: dict[str, Any] = {"files": [part.path.name for part in [*images, *references]], "energy_unit": unit}
+    else:
+        warnings += one_reference(images)
+    metadata: dict[str, Any] = {
+        "files": list(dict.fromkeys(part.path.name for part in [*images, *references])),
+        "energy_unit": unit,
+    }
     if energy_in(images[0].path.stem):
         metadata["energy_in_names"] = energy.tolist()
     parts = [replace(part, energy=float(value)) for part, value in zip(parts, in_headers, strict=True)]
-    stack = assemble(parts, energies=energies, metadata=metadata, warnings=warnings, notes=notes + repeat_notes)
+    stack = assemble(
+        parts,
+        quantity="transmission" if corrected else "counts",
+        energies=energies,
+        metadata=metadata,
+        warnings=warnings,
+        notes=[*notes, *repeat_notes, *([CORRECTED] if corrected else [])],
+    )
     return with_choice(stack, number, available)
 
 
 def _parse(
-    names: list[XrmName], headers: dict[Path, float], warnings: list[str], *, kind: str = "images"
+    names: list[XrmName], headers: dict[Path, Content], warnings: list[str], *, kind: str = "images"
 ) -> list[Part]:
-    """Parse images or references, with the energies of the names; those of the headers in eV are put into `headers`."""
+    """Parse images or references, with the energies of the names; the headers are put into `headers`.
 
-    def parse(name: XrmName) -> Part:
-        content = content_with_image(name.path)
-        headers[name.path] = float(content.energy[0]) if content.energy.size else 0.0
-        return Part(
-            name.path,
-            name.energy,
-            content.shape,
-            content.dtype,
-            image_loader(content, content.numbers[0]),
-            exposure=float(content.exposure[0]) if content.exposure.size else 0.0,
-            pixel_size=content.pixel_sizes,
-            angle=name.degrees,
-        )
+    A reference within the file of an image is the flat of this image. Several images of one file are repeats.
+    """
+
+    def parse(name: XrmName) -> list[Part]:
+        content = headers[name.path] = content_with_image(name.path)
+        images = [image_part(name.path, content, number, name.energy, "eV") for number in content.numbers]
+        return [replace(i, angle=name.degrees, flat=i.flat if kind == "images" else None) for i in images]
 
     names_by_path = {image.path: image for image in names}
-    return parse_files(
+    parsed = parse_files(
         list(names_by_path), lambda path: parse(names_by_path[path]), warnings, kind=kind, required=kind == "images"
     )
+    return [image for images in parsed for image in images]
 
 
-def _energies(groups: Sequence[Sequence[Part]], headers: dict[Path, float]) -> tuple[Float64Array, str, list[str]]:
+def _in_header(content: Content) -> Float64Array:
+    """Return the energy of the header in eV, shape (1,); 0 if it has none."""
+    return content.energy[:1] if content.energy.size else np.zeros(1)
+
+
+def _energies(groups: Sequence[Sequence[Part]], headers: dict[Path, Content]) -> tuple[Float64Array, str, list[str]]:
     """Return the energies in eV, how their unit was known, and a note.
 
     These are the energies of the headers if all agree with those of the names and increase, else those of the names.
@@ -190,13 +205,13 @@ def _energies(groups: Sequence[Sequence[Part]], headers: dict[Path, float]) -> t
         return names, "eV", ["energies of the headers, the names have none"]
     from_names = names, "eV (file names)"
     for name, group in zip(names, groups, strict=True):
-        values = np.array([headers[part.path] for part in group])
+        values = np.concatenate([_in_header(headers[part.path]) for part in group])
         if not (np.abs(values - name) <= MOST_APART).all():
             if not (values > 0).any():
                 return *from_names, ["energies of the file names: not all headers have one"]
             worst = values[np.argmax(np.abs(values - name))]
             return *from_names, [f"energies of the file names: a header says {worst:g} eV where the name says {name:g}"]
-    energy = np.array([np.mean([headers[part.path] for part in group]) for group in groups])
+    energy = np.array([np.mean([_in_header(headers[part.path]) for part in group]) for group in groups])
     if (np.diff(energy) <= 0).any():
         return *from_names, ["energies of the file names: those of the headers repeat"]
     difference = np.abs(energy - names).max()
