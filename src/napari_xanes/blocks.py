@@ -89,16 +89,16 @@ def over_pixels(
     if isinstance(data, np.ndarray):
         _in_threads(kernel, data.reshape(data.shape[0], -1), 0, n_pixels, progress, message, threads)
         return
-    row = prod(data.shape[2:])
-    for rows, slab in _slabs(data):
+    row, size = prod(data.shape[2:]), rows_per_slab(data.shape, data.dtype.itemsize)
+    if reads_rows_alone(data):
+        size = min(size, max(_LEAST_ROWS, -(-data.shape[1] // 4)))
+    for rows, slab in slabs(data, size):
         _in_threads(kernel, slab.reshape(slab.shape[0], -1), rows.start * row, n_pixels, progress, message, threads)
 
 
-def _slabs(data: Any) -> Iterator[tuple[slice, Block]]:
-    """Yield rows of all frames of a dask array; the memory of each slab serves the next one."""
-    height, size = data.shape[1], rows_per_slab(data.shape, data.dtype.itemsize)
-    if reads_rows_alone(data):
-        size = min(size, max(_LEAST_ROWS, -(-height // 4)))
+def slabs(data: Any, size: int) -> Iterator[tuple[slice, Block]]:
+    """Yield `size` rows at a time of all frames of a dask array; the memory of each slab serves the next one."""
+    height = data.shape[1]
     each = [slice(start, min(start + size, height)) for start in range(0, height, size)]
     if array_behind(data) is None:
         yield from ((rows, load_dask_array(data[:, rows])) for rows in each)

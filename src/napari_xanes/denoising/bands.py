@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 
 from napari_xanes import limits
 from napari_xanes._typing import Float32Array, Float64Array
-from napari_xanes.blocks import CACHE_BYTES, single_threaded_blas
-from napari_xanes.computing import SLAB_BYTES, load_dask_array
+from napari_xanes.blocks import CACHE_BYTES, single_threaded_blas, slabs
+from napari_xanes.computing import SLAB_BYTES
+from napari_xanes.on_demand import reads_rows_alone
 from napari_xanes.progress import Progress
 
 _AT_ONCE = 1 << 14
 """Number of spectra of which copies are made at once."""
+
+_ALONE_BYTES = SLAB_BYTES // 4
+"""Bytes that are read at once of stacks whose rows cost as much alone as together."""
 
 LAZY_ROWS = 256
 """Rows of a chunk of maps that lazy arrays are made from."""
@@ -37,7 +41,7 @@ def over_bands(
     Parameters
     ----------
     kernel : callable
-        Gets a band (E, R, X), which it must not change, and the slice of rows that the band covers.
+        Gets a band (E, R, X), which it must neither change nor keep, and the slice of rows that the band covers.
     collect : callable, optional
         Gets the results of the kernel one by one, in the order of the rows, on the calling thread. So sums do not
         depend on the number of threads, and only a few results are in memory.
@@ -52,12 +56,14 @@ def over_bands(
     row_bytes = n_energies * width * 4
     rows = _rounded(2 * CACHE_BYTES // row_bytes, multiple)
     lazy = not isinstance(data, np.ndarray)
-    slab = _rounded(limits.bytes_at_once(SLAB_BYTES) // row_bytes, rows) if lazy else height
+    slab = height
+    if lazy:
+        alone = reads_rows_alone(data)
+        slab = _rounded(limits.bytes_at_once(_ALONE_BYTES if alone else SLAB_BYTES) // row_bytes, rows)
     done = 0
     with single_threaded_blas(), ThreadPoolExecutor(limits.threads()) as pool:
-        for top in range(0, height, slab):
-            part = load_dask_array(data[:, top : top + slab]) if lazy else data[:, top : top + slab]
-            starts = range(0, part.shape[1], rows)
+        for covered, part in slabs(data, slab) if lazy else [(slice(0, height), data)]:
+            starts, top = range(0, part.shape[1], rows), covered.start
             bands = ((part[:, a : a + rows], slice(top + a, top + a + rows)) for a in starts)
             try:
                 for result in _in_order(pool, kernel, bands):
@@ -95,15 +101,18 @@ def apply_matrix(matrix: NDArray[Any], band: Float32Array) -> Float32Array:
     return product.reshape(matrix.shape[0], *band.shape[1:])
 
 
-def outside(basis: Float64Array, values: NDArray[Any]) -> NDArray[Any]:
-    """Return the part of values (E, ...) outside an orthonormal basis (E, N)."""
-    flat = values.reshape(len(values), -1)
+def outside(basis: Float64Array, values: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Return the part of values (E, ...) outside an orthonormal basis (E, N).
+
+    The result is written to `out`, which may be the values themselves; it lies in one piece.
+    """
+    result = np.empty(values.shape, values.dtype) if out is None else out
+    flat, filled = (array.reshape(len(values), -1) for array in (values, result))
     typed = basis.astype(flat.dtype)
-    result = np.empty(flat.shape, flat.dtype)
     for start in range(0, flat.shape[1], _AT_ONCE):
         part = flat[:, start : start + _AT_ONCE]
-        result[:, start : start + _AT_ONCE] = part - typed @ (typed.T @ part)
-    return result.reshape(values.shape)
+        np.subtract(part, typed @ (typed.T @ part), out=filled[:, start : start + _AT_ONCE])
+    return result
 
 
 def rows_at_once(n_rows: int, width: int) -> list[slice]:
