@@ -130,7 +130,7 @@ def fit_amounts(
     Parameters
     ----------
     survey : Survey
-        The stack; its binned means are those of `subtract_offset`.
+        The stack; its binned means are those of `subtract_offset`, and those of the sample are overwritten.
     design : DesignMatrix
         Columns of the fit.
     offset : ndarray, shape (E,)
@@ -149,10 +149,11 @@ def fit_amounts(
     cleaned = clean_amounts(fit.amounts, patterns, precision, design)
     if patterns is not None and not design.learned and design.references.shape[1] > 1:
         cleaned = _refined_amounts(survey, design, fit.amounts, precision, patterns, cleaned)
+    unexplained = total_unexplained_variance(survey, design, cleaned.background, offset, has_air)
     residual = residual_bins(survey.binned, design, cleaned.background, has_air=has_air)
     fitted = FittedStack(
         cleaned=cleaned,
-        unexplained=total_unexplained_variance(survey, design, cleaned.background, offset, has_air),
+        unexplained=unexplained,
         precision=precision,
         chi_square=chi_square,
         offset=offset,

@@ -185,6 +185,7 @@ def masked_mean(image: Float32Array, mask: BoolArray, radius: float) -> Float32A
     """Return the Gaussian mean of an image (Y, X) over the pixels of a mask."""
     from scipy.ndimage import gaussian_filter
 
-    share = np.maximum(gaussian_filter(mask * 1.0, radius), 1e-6)
-    mean: Float32Array = gaussian_filter(np.where(mask, image, 0), radius) / share
+    share = gaussian_filter(mask.astype(np.float32), radius)
+    mean: Float32Array = gaussian_filter(np.where(mask, image, 0).astype(np.float32, copy=False), radius)
+    mean /= np.maximum(share, 1e-6, out=share)
     return mean

@@ -50,11 +50,22 @@ def survey_stack(stack: SpectralStack, progress: Progress | None = None) -> Surv
     return Survey(weighted, air, binned, spectrum)
 
 
-def subtract_offset(survey: Survey, design: DesignMatrix) -> tuple[Survey, Float64Array, bool]:
+def subtract_offset(
+    survey: Survey, design: DesignMatrix, *, in_place: bool = False
+) -> tuple[Survey, Float64Array, bool]:
     """Subtract the offset of each energy from the binned means and divide them by the noise.
 
     The offset is the spectrum of the air. Without air, only the part of an offset outside the design is seen; the part
     inside is its most likely continuation.
+
+    Parameters
+    ----------
+    survey : Survey
+        The stack.
+    design : DesignMatrix
+        Columns of the fit.
+    in_place : bool
+        Whether the binned means of `survey` are overwritten: they take an eighth of the memory of the stack.
 
     Returns
     -------
@@ -65,13 +76,17 @@ def subtract_offset(survey: Survey, design: DesignMatrix) -> tuple[Survey, Float
     if has_air:
         binned, offset = survey.binned, survey.air_spectrum
     else:
-        binned = _all_as_sample(survey.binned)
+        binned = _all_as_sample(survey.binned, in_place=in_place)
         offset = _mean_outside_design(binned, design)
         if not design.learned:
             seen = offset * design.root_weight
             offset = offset + fit_frame_drift(seen[:, None], design).extension @ seen / design.root_weight
+    if has_air and not in_place:
+        binned = replace(binned, air=binned.air.copy(), sample=binned.sample.copy())
     shift, factor = (spectrum.astype(np.float32)[:, None, None] for spectrum in (offset, design.root_weight))
-    binned = replace(binned, air=(binned.air - shift) * factor, sample=(binned.sample - shift) * factor)
+    for means in (binned.air, binned.sample)[not has_air :]:
+        means -= shift
+        means *= factor
     return replace(survey, binned=binned), offset, has_air
 
 
@@ -97,9 +112,11 @@ def _mean_outside_design(binned: BinnedStack, design: DesignMatrix) -> Float64Ar
     return residual
 
 
-def _all_as_sample(binned: BinnedStack) -> BinnedStack:
+def _all_as_sample(binned: BinnedStack, *, in_place: bool) -> BinnedStack:
     """Count the supposed air as sample."""
     precision = binned.air_precision + binned.sample_precision
-    sums = binned.air * binned.air_precision + binned.sample * binned.sample_precision
-    mean = sums / np.maximum(precision, 1e-30)
+    known = np.maximum(precision, 1e-30)
+    mean = binned.sample if in_place else np.empty_like(binned.sample)
+    for out, air, sample in zip(mean, binned.air, binned.sample, strict=True):
+        out[:] = (air * binned.air_precision + sample * binned.sample_precision) / known
     return BinnedStack(np.zeros_like(mean), np.zeros_like(precision), mean, precision)

@@ -47,13 +47,14 @@ def shared_residual(
     small = clear.sum() < _SMALL_SHARE * np.sum(binned.sample_precision > 0)
     precision = np.where(small & binary_dilation(clear), 0, binned.sample_precision).astype(np.float32)
     return find_shared_residual(
-        outside(novelty.directions.nuisance, residual),
+        residual,
         precision,
         jump,
         float(binned.air_precision.sum()) if has_air else 0.0,
         design,
         survey.air.shape,
         patterns=patterns,
+        excluded=novelty.directions.nuisance,
     )
 
 
@@ -65,8 +66,9 @@ def error_beside(
     Most of a new phase's spectrum is a mixture of the references, and its amount there is not known.
     """
     square = np.einsum("nyx,nm,myx->yx", amounts, (directions.T @ directions).astype(np.float32), amounts)
-    variance = LEVER**2 * square.astype(np.float32) * unexplained_fraction_variance(1.0, jump, design)
-    return np.asarray(np.minimum(np.sqrt(variance), _LARGEST_ERROR), np.float32)
+    variance = unexplained_fraction_variance(LEVER**2, jump, design)
+    variance *= square.astype(np.float32)
+    return np.minimum(np.sqrt(variance, out=variance), np.float32(_LARGEST_ERROR), out=variance)
 
 
 def total_unexplained_variance(

@@ -65,7 +65,7 @@ def denoise_image(
         design = design_from_references(spectra, stack.energy, weight, reference_offset)
     else:
         design = design_from_data(survey.binned, stack.energy, weight)
-    survey, offset, has_air = subtract_offset(survey, design)
+    survey, offset, has_air = subtract_offset(survey, design, in_place=True)
     network = load_network(resolved) if noise in ("auto", "network") else None
     fitted, residual = fit_amounts(
         survey,

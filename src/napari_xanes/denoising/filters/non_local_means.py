@@ -37,4 +37,6 @@ def clean_edge_jump(jump: Float32Array, sigma: Float32Array) -> Float32Array:
     jump, sigma : ndarray, shape (Y, X)
         Edge jump in OD and its standard error.
     """
-    return np.asarray(np.maximum(non_local_means(jump / sigma) * sigma, 1e-3), np.float32)
+    cleaned = non_local_means(jump / sigma)
+    cleaned *= sigma
+    return np.maximum(cleaned, 1e-3, out=cleaned)

@@ -43,8 +43,9 @@ def estimate_edge_jump(
     amounts: Float32Array, precision: Float32Array, design: DesignMatrix
 ) -> tuple[Float32Array, Float32Array]:
     """Return the edge jump (sum of the amounts of the references) and its standard error, (Y, X)."""
-    sigma = np.sqrt(edge_jump_variance(design) / positive_precision(precision))
-    return amounts[: _n_jump_columns(design)].sum(axis=0), sigma.astype(np.float32)
+    sigma = positive_precision(precision)
+    np.sqrt(np.divide(np.float32(edge_jump_variance(design)), sigma, out=sigma), out=sigma)
+    return amounts[: _n_jump_columns(design)].sum(axis=0), sigma
 
 
 def clean_amounts(
@@ -57,11 +58,15 @@ def clean_amounts(
     from scipy.ndimage import gaussian_filter
 
     amounts = subtract_background(fitted, background, design)
-    jump, sigma = estimate_edge_jump(amounts, precision, design)
-    cleaned = clean_edge_jump(jump, sigma)
-    removed = np.sqrt(gaussian_filter((jump - cleaned) ** 2 / sigma**2, _NOISE_RADIUS))
-    noise_left = np.maximum(np.abs(1 - removed), _MIN_NOISE_LEFT)
-    return CleanedAmounts(background, amounts, cleaned, (noise_left * sigma).astype(np.float32))
+    removed, sigma = estimate_edge_jump(amounts, precision, design)
+    cleaned = clean_edge_jump(removed, sigma)
+    removed -= cleaned
+    removed /= sigma
+    removed = gaussian_filter(np.square(removed, out=removed), _NOISE_RADIUS)
+    np.sqrt(removed, out=removed)
+    noise_left = np.abs(np.subtract(1, removed, out=removed), out=removed)
+    sigma *= np.maximum(noise_left, _MIN_NOISE_LEFT, out=noise_left)
+    return CleanedAmounts(background, amounts, cleaned, sigma)
 
 
 def edge_jump_variance(design: DesignMatrix) -> float:

@@ -76,6 +76,5 @@ def subtract_background(amounts: Float32Array, background: Background | None, de
     """Subtract the amounts that patterns of the beam add to each column."""
     if background is None:
         return amounts
-    solver = np.linalg.pinv(design.columns)
-    result: Float32Array = amounts - background.enlarged(solver @ background.modes, amounts.shape[1:])
-    return result
+    result: Float32Array = background.enlarged(np.linalg.pinv(design.columns) @ background.modes, amounts.shape[1:])
+    return np.subtract(amounts, result, out=result)

@@ -127,9 +127,8 @@ def _clearest(halves: HalfSums, candidates: Float64Array) -> _Finding | None:
         means = _means(halves, radius)
         if means is None:
             continue
-        scores = [means.scores(candidate) for candidate in bank.T]
-        density = _density(means, scores)
-        evidence = [_places_beyond_noise(means, score, density)[1] for score in scores]
+        density = _density(means, bank)
+        evidence = [_places_beyond_noise(means, means.scores(one), density)[1] for one in bank.T]
         clearest = int(np.argmax(evidence))
         if best is None or evidence[clearest] > best[0]:
             best = evidence[clearest], means, bank[:, clearest], density
@@ -202,14 +201,15 @@ def _standardized(scores: Float32Array) -> Float32Array:
     return np.asarray(scores / np.float32(max(1.4826 * float(np.median(some)), 1e-30)), np.float32)
 
 
-def _density(means: _Means, scores: list[Float32Array]) -> float:
+def _density(means: _Means, bank: Float64Array) -> float:
     """Return the factor d of the expected number of peaks above a height z, which is d z exp(-z^2 / 2).
 
     This holds for high peaks of smooth Gaussian noise (Adler, The Geometry of Random Fields, 1981). The factor is that
-    of the peaks between two and three standard errors, which are noise almost all.
+    of the peaks of some candidates (R, K) between two and three standard errors, which are noise almost all.
     """
-    count, some = 0, scores[:: max(1, len(scores) // _SOME)]
-    for score in some:
+    count, some = 0, bank.T[:: max(1, bank.shape[1] // _SOME)]
+    for candidate in some:
+        score = means.scores(candidate)
         for signed in (score, -score):
             heights = signed[means.peaks(signed, _LOW)]
             count += int(np.sum(heights < _LOW + 1))

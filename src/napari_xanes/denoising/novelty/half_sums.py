@@ -43,19 +43,24 @@ class HalfSums:
         squares = images @ coefficients
         amounts = np.einsum("r,hryx->hyx", coefficients.astype(np.float32), self.sums)
         factors = (images / squares[:, None]).astype(np.float32)
-        sums = self.sums - factors[:, :, None, None] * amounts[:, None]
+        sums = np.empty_like(self.sums)
+        for half, amount in enumerate(amounts):
+            for out, image, factor in zip(sums[half], self.sums[half], factors[half], strict=True):
+                np.subtract(image, factor * amount, out=out)
         gram = self.gram - np.einsum("hr,hs,h->hrs", images, images, 1 / squares)
         return replace(self, sums=sums, gram=gram)
 
-    def without_surroundings(self, height: Float32Array) -> HalfSums:
-        """Subtract what the surroundings share, in proportion to a height (y, x): wrong references, slow patterns."""
+    def subtract_surroundings(self, height: Float32Array) -> None:
+        """Subtract from the sums what the surroundings share, in proportion to a height (y, x).
+
+        That are wrong references and slow patterns.
+        """
         weight = surroundings(self.precision * height**2)
         known = weight > 1e-6 * weight.max()
         factor = np.where(known, self.precision * height / np.where(known, weight, 1), 0).astype(np.float32)
-        sums = self.sums.reshape(-1, *height.shape).copy()
-        for image in sums:
-            image -= factor * surroundings(image * height)
-        return replace(self, sums=sums.reshape(self.sums.shape))
+        for half in self.sums:
+            for image in half:
+                image -= factor * surroundings(image * height)
 
 
 def surroundings(image: Float32Array) -> Float32Array:
@@ -121,7 +126,8 @@ def half_sums(
         sums[:, first : first + cells.shape[1]] = cells
 
     over_bands(add, weighted.stack.data, multiple=BIN, progress=progress, message="new features")
-    sums -= (projection @ offset.astype(np.float32))[:, None, None] * total
+    for image, shift in zip(sums, projection @ offset.astype(np.float32), strict=True):
+        image -= shift * total
     if background is not None:
         modes = matrix @ background.modes
         for image, amounts in zip(sums, modes, strict=True):

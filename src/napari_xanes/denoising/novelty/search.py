@@ -97,12 +97,7 @@ def find_novelty(
     large = _large_features(residual, survey.binned.sample_precision, design)
     known = replace(design, baseline=np.concatenate([design.baseline, large], axis=1))
     faint, limits = _faint_features(survey, known, background, offset, sample_precision, height, part(progress, 0, 0.3))
-    if has_air:  # else it was done before
-        binned_precision = survey.binned.sample_precision
-        residual = residual.copy()
-        for image in residual:
-            image[:] = high_pass(image, binned_precision, _SURROUNDINGS)
-    directions = _directions(survey, known, large, residual, faint, part(progress, 0.3, 0.6))
+    directions = _directions(survey, known, large, residual, faint, part(progress, 0.3, 0.6), has_air=has_air)
     if directions.new.shape[1] == 0:
         return no_novelty(len(offset), precision.shape, directions, limits)
     weighted, half = survey.weighted, part(progress, 0.6, 1.0)
@@ -119,9 +114,9 @@ def _large_features(residual: Float32Array, precision: Float32Array, design: Des
     """
     new, nuisance = find_shared_features(residual, precision, design.columns.shape[1])
     used = well_measured(precision)
-    scores = new.T @ residual[:, used] * np.sqrt(precision[used])
     if not new.size or nuisance.size:
         return new[:, :0]
+    scores = new.T.astype(np.float32) @ residual[:, used] * np.sqrt(precision[used])
     clear = np.mean(scores > CLEAR_SIGMA, axis=1)
     smooth = np.array([np.corrcoef(spectrum[1:], spectrum[:-1])[0, 1] for spectrum in new.T])
     return new[:, (clear < _MOST) & (smooth > _LEAST_SMOOTH)]
@@ -140,8 +135,9 @@ def _faint_features(
     plausible = plausible_spectra(design, survey.weighted.stack.energy)
     halves = half_sums(survey.weighted, design, plausible.basis, offset, background, precision, progress)
     mean = np.maximum(cell_sums(height * precision) / np.maximum(halves.precision, 1e-30), 0)
-    halves = halves.without_surroundings(mean)
-    return find_faint_features(halves, plausible, most=MAX_FEATURES), spot_limits(halves, plausible)
+    halves.subtract_surroundings(mean)
+    limits = spot_limits(halves, plausible)
+    return find_faint_features(halves, plausible, most=MAX_FEATURES), limits
 
 
 def _directions(
@@ -151,6 +147,8 @@ def _directions(
     residual: Float32Array,
     faint: FaintFeatures,
     progress: Progress | None,
+    *,
+    has_air: bool,
 ) -> NovelDirections:
     """Add spectra of any shape that several bins share, and those of single places far beyond the noise.
 
@@ -160,15 +158,18 @@ def _directions(
     explained = np.linalg.qr(np.concatenate([design.columns, faint.new, faint.nuisance], axis=1))[0]
     faint_new, faint_nuisance = np.split(explained[:, n_columns:], [faint.new.shape[1]], axis=1)
     faint_new = faint_new * np.sign(np.sum(faint_new * faint.new, axis=0))  # QR may turn signs
-    residual = outside(explained, residual)
-    new, nuisance = find_shared_features(residual, precision, explained.shape[1])
+    local = np.empty_like(residual)
+    for out, image in zip(local, residual, strict=True):
+        out[:] = high_pass(image, precision, _SURROUNDINGS) if has_air else image  # else it was done before
+    outside(explained, local, out=local)
+    new, nuisance = find_shared_features(local, precision, explained.shape[1])
     if faint_nuisance.size or nuisance.size:  # what only adds may be the remainder of moved edges
         new, nuisance = new[:, :0], np.concatenate([nuisance, new], axis=1)
     new = np.concatenate([faint_new, new], axis=1)[:, : MAX_FEATURES - large.shape[1]]
     nuisance = np.concatenate([faint_nuisance, nuisance], axis=1)
     directions = np.concatenate([new, nuisance], axis=1)
     small = find_small_features(
-        outside(directions, residual),
+        outside(directions, local, out=local),
         precision,
         np.concatenate([design.basis, directions], axis=1),
         survey.weighted,

@@ -55,13 +55,13 @@ def residual_bins(
     Parameters
     ----------
     binned : BinnedStack
-        Means over bins, divided by the noise.
+        Means over bins, divided by the noise; those of the sample are overwritten by the result.
     design, background
         Explained parts of the data.
     has_air : bool
         Whether patterns of the beam could be told from the sample. If not, all slow changes are taken for patterns.
     """
-    residual = binned.sample.copy()
+    residual = binned.sample
     parts = rows_at_once(*residual.shape[1:])
     if background is not None:
         for rows in parts:
@@ -92,7 +92,8 @@ def find_shared_features(
     if used.sum() < _MIN_BINS:
         nothing = np.empty((len(residual), 0))
         return nothing, nothing
-    scores = residual[:, used] * np.sqrt(precision[used])
+    scores = residual[:, used]
+    scores *= np.sqrt(precision[used])
     scores /= np.sqrt(np.median(np.einsum("ep,ep->p", scores, scores)) / (len(scores) - n_explained))
     colour = (np.indices(precision.shape).sum(axis=0) % 2)[used]
     directions: dict[bool, list[Float64Array]] = {True: [], False: []}
@@ -102,7 +103,7 @@ def find_shared_features(
             break
         direction, one_sided = clearest
         directions[one_sided].append(direction)
-        scores = outside(direction[:, None], scores)
+        outside(direction[:, None], scores, out=scores)
     new, nuisance = (np.array(directions[kind]).reshape(-1, len(scores)).T for kind in (True, False))
     return new, nuisance
 

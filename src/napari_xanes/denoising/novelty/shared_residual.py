@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_xanes._typing import Float32Array, Float64Array
+from napari_xanes.denoising.bands import outside
 from napari_xanes.denoising.binning import BIN, well_measured
 from napari_xanes.denoising.design_matrix import DesignMatrix
 from napari_xanes.denoising.fractions.estimate import unexplained_fraction_variance
@@ -58,6 +59,7 @@ def find_shared_residual(
     shape: tuple[int, int],
     *,
     patterns: float,
+    excluded: Float64Array | None = None,
 ) -> SharedResidual | None:
     """Test whether the residuals of the sample share a spectrum; return None if not, or if it would matter little.
 
@@ -75,6 +77,8 @@ def find_shared_residual(
         Of the image, for the errors.
     patterns : float
         Root mean square of the patterns of the beam that were removed, 0 if none, divided by the noise of each energy.
+    excluded : ndarray, shape (E, N), optional
+        Orthonormal spectra that do not count, outside the design.
     """
     factor = int(np.ceil(np.sqrt(precision.size / _MOST_BINS)))
     if factor > 1:
@@ -84,6 +88,8 @@ def find_shared_residual(
         return None
     weight, height = precision[used].astype(np.float64), jump[used].astype(np.float64)
     spectra = residual[:, used].astype(np.float64)
+    if excluded is not None:
+        outside(excluded, spectra, out=spectra)
     freedom = len(residual) - design.columns.shape[1]
     offset, slope, variance = _fit_line(spectra, weight, height, air_precision)
     left = spectra - offset[:, None] - slope[:, None] * height
@@ -97,9 +103,10 @@ def find_shared_residual(
         return None
     unit = slope / np.linalg.norm(slope) if common >= local else direction
     amount = _amount_map(unit @ (spectra - offset[:, None]), weight, height, used, noise, _RADIUS / factor)
-    image = np.kron(amount, np.ones((BIN * factor, BIN * factor)))[: shape[0], : shape[1]] / np.sqrt(len(residual))
+    enlarged = np.ones((BIN * factor, BIN * factor), np.float32)
+    image = np.kron((amount / np.sqrt(len(residual))).astype(np.float32), enlarged)[: shape[0], : shape[1]]
     spectrum = unit * size * np.sqrt(len(residual)) / design.root_weight
-    return SharedResidual(size, spectrum, (lever * image).astype(np.float32))
+    return SharedResidual(size, spectrum, lever.astype(np.float32) * image)
 
 
 def _merged(

@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_xanes._typing import BoolArray, Float32Array, Float64Array
+from napari_xanes._typing import BoolArray, Float32Array, Float64Array, IndexArray
 from napari_xanes.denoising.bands import outside, over_bands
 from napari_xanes.denoising.binning import BIN, bin_rows, bin_sums, well_measured
 from napari_xanes.denoising.design_matrix import DesignMatrix
@@ -42,11 +41,11 @@ class SmallFeatures:
 
 @dataclass(frozen=True)
 class _StrongBins:
-    """Connected strong bins: ``labels`` (y, x), the labels to examine in order of strength, and noise per dimension."""
+    """Bins that are ``strong`` (y, x), the flat numbers of those of each place to examine, in order of strength, how
+    many places are too large, and the noise per dimension."""
 
     strong: BoolArray
-    labels: NDArray[np.intp]
-    order: list[int]
+    places: list[IndexArray]
     n_too_large: int
     unit_noise: float
 
@@ -80,26 +79,32 @@ def find_small_features(
         Largest number of directions.
     """
     used = well_measured(precision)
-    places = _strong_places(residual, precision, used, explained.shape[1])
-    halves = _half_differences(weighted, design, inside, places.strong, progress) if places.order else residual
+    found = _strong_places(residual, precision, used, explained.shape[1])
     directions: list[Float64Array] = []
-    unexplained = places.n_too_large
+    unexplained = found.n_too_large
+    if not found.places:
+        return SmallFeatures(np.zeros((len(residual), 0)), unexplained)
+    halves = _half_differences(weighted, design, inside, found.strong, progress)
+    number_of = np.cumsum(found.strong.ravel()) - 1
+    spectra, weights = residual.reshape(len(residual), -1), precision.ravel()
     noise_limit = (len(residual) + 5 * np.sqrt(2 * len(residual))) / 2
-    for number, label in enumerate(places.order):
-        place = places.labels == label
-        weight = precision[place].astype(np.float64)
+    for number, place in enumerate(found.places):
+        weight = weights[place].astype(np.float64)
         basis = np.column_stack([explained, *directions])
-        mean, half = (outside(basis, image[:, place] @ weight / weight.sum()) for image in (residual, halves))
-        sigma = np.sqrt(2 * places.unit_noise / weight.sum())
+        mean = outside(basis, spectra[:, place] @ weight / weight.sum())
+        sigma = np.sqrt(2 * found.unit_noise / weight.sum())
         if float(mean @ mean) < noise_limit * sigma**2:
             continue  # an earlier place explains this one
-        black, white = mean + half, mean - half
-        confirmation = min(_projection(black, white), _projection(white, black)) / sigma
-        direction = mean / np.linalg.norm(mean)
-        scores = np.tensordot(direction, residual, 1) * np.sqrt(precision / places.unit_noise)
-        above, below = (int((used & (sign * scores > _ELSEWHERE)).sum()) for sign in (1, -1))
-        is_new = confirmation > _CONFIRMED and above > 3 * below
-        if is_new and len(directions) < max_directions and number < _MAX_PLACES:
+        is_new = False
+        if len(directions) < max_directions and number < _MAX_PLACES:
+            half = outside(basis, halves[:, number_of[place]] @ weight / weight.sum())
+            black, white = mean + half, mean - half
+            confirmation = min(_projection(black, white), _projection(white, black)) / sigma
+            direction = mean / np.linalg.norm(mean)
+            scores = (direction.astype(np.float32) @ spectra) * np.sqrt(weights / found.unit_noise)
+            above, below = (int((used.ravel() & (sign * scores > _ELSEWHERE)).sum()) for sign in (1, -1))
+            is_new = confirmation > _CONFIRMED and above > 3 * below
+        if is_new:
             directions.append(direction)
         else:
             unexplained += 1
@@ -138,17 +143,20 @@ def _strong_places(residual: Float32Array, precision: Float32Array, used: BoolAr
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     sums = np.bincount(labels.ravel(), power.ravel(), minlength=count + 1)
     order = [int(i) for i in np.argsort(-sums[1:]) + 1 if sizes[i] <= _MAX_BINS]
-    return _StrongBins(strong, labels, order, count - len(order), typical / (len(residual) - n_explained))
+    bins = np.split(np.argsort(labels.ravel(), kind="stable"), np.cumsum(sizes)[:-1])
+    places = [bins[i] for i in order]
+    return _StrongBins(strong, places, count - len(order), typical / (len(residual) - n_explained))
 
 
 def _half_differences(
     weighted: WeightedStack, design: DesignMatrix, inside: BoolArray, strong: BoolArray, progress: Progress | None
 ) -> Float32Array:
-    """Return half the difference between black and white pixels in the strong bins, (E, y, x); 0 in the others.
+    """Return half the difference between black and white pixels in the S strong bins, (E, S).
 
     Slow changes, and so everything that was subtracted, cancel in the difference.
     """
-    differences = np.zeros((design.root_weight.size, *strong.shape), np.float32)
+    before = np.concatenate([[0], np.cumsum(strong.sum(axis=1))])
+    differences = np.empty((design.root_weight.size, before[-1]), np.float32)
     colour = (np.indices(inside.shape).sum(axis=0) % 2).astype(np.float32)
     precision = np.where(inside, weighted.precision, 0).astype(np.float32)
     weights = [precision * colour, precision * (1 - colour)]
@@ -162,10 +170,10 @@ def _half_differences(
         black, white = (
             bin_sums(values * weight[rows]) / total[bins] for weight, total in zip(weights, totals, strict=True)
         )
-        differences[:, bins] = np.where(strong[bins], (black - white) / 2, 0)
+        differences[:, before[bins.start] : before[bins.stop]] = ((black - white) / 2)[:, strong[bins]]
 
     over_bands(add, weighted.stack.data, multiple=BIN, progress=progress, message="small features")
-    return differences * design.root_weight.astype(np.float32)[:, None, None]
+    return differences * design.root_weight.astype(np.float32)[:, None]
 
 
 def _projection(direction: Float64Array, spectrum: Float64Array) -> float:
