@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
 from tests.mosaics import Sample, sample
 
 import napari_xanes as nx
@@ -80,6 +81,37 @@ def test_a_grid_tells_where_tiles_lie_that_show_nothing() -> None:
     np.testing.assert_allclose(found.position[3] - found.position[0], [44.8, 44.8])
     assert np.isnan(found.sigma[3]).all()
     assert any("lies where the grid says" in text for text in joined.metadata["warnings"])
+
+
+def repeating(kind: str) -> Sample:
+    """Return a sample that looks the same when it is moved: a lattice, or stripes along y."""
+    y, x = np.indices((160, 160)) * 2 * np.pi / 160
+    stripes = np.random.default_rng(0).normal(size=160)
+    image = {
+        "lattice": np.cos(16 * x) * np.cos(16 * y),
+        "stripes": np.tile(gaussian_filter1d(stripes, 2.0, mode="wrap") * 3, (160, 1)),
+    }[kind]
+    return Sample(SAMPLE.energy, np.linspace(0.5, 1.5, 11)[:, None, None] * (0.5 + 0.12 * image))
+
+
+@pytest.mark.parametrize("kind", ["lattice", "stripes"])
+def test_tiles_that_fit_at_many_places_lie_where_they_are_said_to_lie(kind: str) -> None:
+    """They were moved by a whole period, or along the stripes, with errors of some hundredths of a pixel."""
+    stacks = tiles(of=repeating(kind))
+    with pytest.raises(ValueError, match=r"T1, T2, T3 lie: .*positions="):
+        nx.stitch(stacks)
+    joined = nx.stitch(stacks, positions=[(0, 0), (0, 44), (44, 0), (44, 44)])
+    found = joined.metadata["stitch"]
+    np.testing.assert_allclose(found.position - found.position[0], [(0, 0), (0, 44), (44, 0), (44, 44)])
+    assert np.isnan(found.sigma[1:]).all()
+    assert sum("repeats itself" in text for text in joined.metadata["warnings"]) == 3
+
+
+def test_a_lattice_with_something_else_has_one_place() -> None:
+    lattice = repeating("lattice")
+    of = Sample(lattice.energy, lattice.depth + 0.4 * sample(seed=3).depth)
+    found = nx.stitch(tiles(of=of)).metadata["stitch"]
+    np.testing.assert_allclose(found.position - found.position[0], PLACES, atol=0.1)
 
 
 @pytest.mark.parametrize("given", [{}, {"grid": [2, 2, 0.0]}])

@@ -29,6 +29,13 @@ _FINE, _WIDE = 0.8, 4.0
 _FOUND, _UNIQUE = 7.0, 1.25
 """A place is found if its score is so many times the usual one, and so many times that of any other place."""
 
+_RIVAL, _WORSE, _MOST_RIVALS = 0.8, 3.0, 8
+"""Another place fits as well from this share of the best score and of the correlation on, if what is not alike there is
+up to so many times as much; so many of such places are looked at."""
+
+_APART, _ASIDE = 2.0, 3.0
+"""Pixels from which a place is another one, and by which stripes are moved along themselves."""
+
 _SURE = 8.0
 """An overlap is seen if the common power is so many times its error."""
 
@@ -112,7 +119,9 @@ def find_overlap(
     anywhere = near is None or reach is None or reach > 0.25 * min(*first.shape[1:], *second.shape[1:])
     if anywhere and best < _FOUND:
         why = "nothing that both show stands out"
-    elif _FOUND <= best < _UNIQUE * rival:
+    elif _FOUND <= best < _UNIQUE * rival or _fits_elsewhere(
+        first, second, np.where(allowed, scores, -np.inf), offsets, step, found, any_sign=any_sign
+    ):
         why = REPEATS
     if near is not None and reach is not None and (np.abs(found.position - near) > reach + 1).any():
         why = "they fit only farther away than allowed"
@@ -181,6 +190,37 @@ def _peak(scores: Float64Array, allowed: BoolArray) -> tuple[tuple[int, int], fl
     elsewhere = values[far_y[:, None] | far_x[None]]
     rival = float(elsewhere.max()) if elsewhere.size else -np.inf
     return (y, x), best, rival
+
+
+def _fits_elsewhere(
+    first: NDArray[np.floating],
+    second: NDArray[np.floating],
+    scores: Float64Array,
+    offsets: tuple[Float64Array, Float64Array],
+    step: int,
+    found: Overlap,
+    *,
+    any_sign: bool,
+) -> bool:
+    """Return whether both images fit about as well at another place, which scores of a repeating sample don't tell.
+
+    All places of such a sample have high scores, so that none stands out from the usual one. Stripes fit wherever along
+    themselves one begins to look, so a place a few pixels away is tried on each side, too.
+    """
+    tops = (scores == ndimage.maximum_filter(scores, 3, mode="wrap")) & (scores > _RIVAL * scores.max())
+    highest = sorted(np.argwhere(tops).tolist(), key=lambda at: -scores[at[0], at[1]])[:_MOST_RIVALS]
+    places = [np.array([axis[at] for axis, at in zip(offsets, top, strict=True)]) * step for top in highest]
+    places = [place for place in places if np.abs(place - found.position).max() >= _APART * step]
+    places += [found.position + aside for aside in _ASIDE * np.array([(1, 0), (-1, 0), (0, 1), (0, -1)])]
+    least = max(_RIVAL * found.correlation, 1 - _WORSE * (1 - found.correlation))
+    for place in places:
+        other = _fine(first, second, np.round(place).astype(int), any_sign=any_sign)
+        if other is None or np.abs(other.position - found.position).max() < _APART:
+            continue
+        # A place that is known badly fits as well, too.
+        if other.score > _SURE and other.correlation > least:
+            return True
+    return False
 
 
 def boxes(

@@ -11,12 +11,13 @@ import numpy as np
 
 from napari_xanes._typing import BoolArray, Float64Array
 from napari_xanes.progress import Progress
-from napari_xanes.registration.overlap import LEAST, Overlap
+from napari_xanes.registration.overlap import LEAST, REPEATS, Overlap
 from napari_xanes.registration.placement import placed
 from napari_xanes.stack import SpectralStack
 from napari_xanes.stitching.images import tile_images
 from napari_xanes.stitching.segment_shift import segment_overlap
-from napari_xanes.stitching.tile_shift import may_share, tile_overlap
+from napari_xanes.stitching.tile_shift import may_share, repeats_itself, tile_overlap
+from napari_xanes.wording import one_or_more
 
 _REACH = 0.15
 """How far from a known place a tile is looked for, as a share of the image."""
@@ -124,18 +125,21 @@ def tile_layout(
         for i, j in combinations(range(len(stacks)), 2)
         if start is None or may_share(shapes[i], shapes[j], start[j] - start[i])
     ]
-    found = []
+    found, repeat = [], [repeats_itself(some) for some in images]
     for n, (i, j) in enumerate(tried):
         near = None if start is None else start[j] - start[i]
-        found.append(tile_overlap(images[i], images[j], near, reach))
+        found.append(tile_overlap(images[i], images[j], near, reach, repeats=repeat[i] and repeat[j]))
         if progress is not None:
             progress((n + 1) / len(tried), "matching tiles")
     layout = _solve(names, tried, found, start, said)
     lost = [name for name, by in zip(names, layout.placed_by, strict=True) if not by]
     if lost:
+        repeated = any(repeat) or any(overlap is not None and overlap.why_not == REPEATS for overlap in found)
+        why = "the sample repeats itself, so that they fit at several places" if repeated else ""
         raise ValueError(
-            f"nothing says where {', '.join(lost)} lies: no overlap with the other tiles was found. Give positions=... "
-            "in pixels or grid=[rows, columns, overlap], or leave it out"
+            f"nothing says where {', '.join(lost)} {one_or_more(len(lost), 'lies', 'lie')}: "
+            f"{why or 'no overlap with the other tiles was found'}. Give positions=... in pixels or "
+            "grid=[rows, columns, overlap], or leave it out"
         )
     return layout
 
@@ -176,9 +180,11 @@ def _solve(
         for i, j in combinations(np.flatnonzero(tied).tolist(), 2)
         if start is None and np.abs(position[i] - position[j]).max() < 1
     ]
+    of_tile = [{o.why_not for n, o in enumerate(found) if o and k in tried[n]} for k in range(len(names))]
     warnings += [
-        f"{name} shows nothing that its neighbours show, so it lies where the {said} says; no error is known"
-        for name, t in zip(names, tied, strict=True)
+        f"{name} {'repeats itself' if REPEATS in why else 'shows nothing that its neighbours show'}, so it lies where "
+        f"the {said} {'says' if said == 'grid' else 'positions say'}; no error is known"
+        for name, t, why in zip(names, tied, of_tile, strict=True)
         if not t and start is not None
     ]
     return Layout(position, result.sigma, by, tuple(seams), tuple(warnings))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array
+from napari_xanes.registration.estimation import whitened
+from napari_xanes.registration.fourier import band_of, common_window, filled
 from napari_xanes.registration.overlap import LEAST, REPEATS, Overlap, find_overlap
+from napari_xanes.registration.repeating import period_of
 from napari_xanes.registration.strips import match_strip
 
 _SLACK = 4
@@ -30,14 +35,36 @@ def may_share(first: tuple[int, int], second: tuple[int, int], near: Float64Arra
     return bool(beside or shared.min() >= LEAST // 2)
 
 
+def repeats_itself(images: NDArray[np.floating]) -> bool:
+    """Return whether the images (M, Y, X) of a tile look the same when moved, so that any overlap fits many times."""
+    shape, still, all_of_them = (
+        (images.shape[1], images.shape[2]),
+        np.zeros((len(images), 2)),
+        np.ones(len(images), bool),
+    )
+    if min(shape) < LEAST:
+        return False
+    band = band_of(shape)
+    data = whitened(lambda: (filled(image) for image in images), band, still, all_of_them)[0]
+    return period_of(band, data, common_window(shape, still, None)) is not None
+
+
 def tile_overlap(
-    first: NDArray[np.floating], second: NDArray[np.floating], near: Float64Array | None, reach: float | None
+    first: NDArray[np.floating],
+    second: NDArray[np.floating],
+    near: Float64Array | None,
+    reach: float | None,
+    *,
+    repeats: bool = False,
 ) -> Overlap | None:
     """Return where the second tile lies on the first: by a wide overlap, or else by a narrow strip.
 
-    The parameters are those of `find_overlap`. The images are the same kinds for all tiles.
+    The parameters are those of `find_overlap`. The images are the same kinds for all tiles. Where both tiles repeat
+    themselves (`repeats`), no place is to be trusted.
     """
     wide = find_overlap(first, second, near=near, reach=reach)
+    if repeats:
+        return None if wide is None else replace(wide, why_not=REPEATS)
     if wide is not None and wide.why_not in ("", REPEATS):
         return wide
     strip = match_strip(first, second, near=near, reach=reach)
