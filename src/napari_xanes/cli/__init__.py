@@ -18,6 +18,7 @@ from napari_xanes.cli.methods import ops
 from napari_xanes.cli.options import Folder, say, warn
 from napari_xanes.cli.planning import plan
 from napari_xanes.cli.profiling import profile
+from napari_xanes.cli.recording import record
 from napari_xanes.cli.running import run
 from napari_xanes.cli.searching import search
 from napari_xanes.cli.serving import mcp
@@ -63,7 +64,7 @@ def options(
     context.call_on_close(log_to_stderr(verbose))
 
 
-for command in (info, convert, run, watch, search, plan, profile, stitch, ops, simulate, mcp, cache):
+for command in (info, convert, run, watch, record, search, plan, profile, stitch, ops, simulate, mcp, cache):
     app.command()(command)
 
 

@@ -10,6 +10,7 @@ from napari_xanes.live.documents import SUFFIXES, DocumentFile
 from napari_xanes.live.ending import Ending
 from napari_xanes.live.frame_folder import SETTLE, FrameFolder
 from napari_xanes.live.growing_file import GrowingFile
+from napari_xanes.live.pv_access import SCHEME
 from napari_xanes.live.source import Source
 
 
@@ -39,12 +40,16 @@ def open_source(
     ------
     FileNotFoundError
         If there is no such file or folder.
+    ValueError
+        If the source is a stream that keeps nothing.
     """
     known = {name: value for name, value in (reading or {}).items() if value is not None}
     if str(source).startswith(("http://", "https://")):
         from napari_xanes.live.tiled_run import TiledRun
 
         return TiledRun(str(source), known, ending)
+    if str(source).startswith(SCHEME):
+        raise ValueError(f"{source} keeps no images: write them with `napari-xanes record`, and follow that folder")
     path = Path(source)
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such file or folder; make it before the scan begins")
