@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QWidget
 
+from napari_xanes.gui.forms.name_box import NameBox
 from napari_xanes.gui.state.workspace import workspace_of
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-class StackBox(QComboBox):
+class StackBox(NameBox):
     """Shows the chosen stack of the viewer, the same in all docks; choosing another one selects its layer.
 
     Parameters
@@ -36,8 +37,6 @@ class StackBox(QComboBox):
         super().__init__(parent)
         self._stacks = workspace_of(viewer).stacks
         self.setToolTip("The chosen stack, the same in all docks; choosing another one selects its layer")
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setMinimumContentsLength(12)
         self.currentIndexChanged.connect(self._choose_row)
         # Bound methods: the state lives as long as the viewer, and a function here would keep the dock alive.
         self._stacks.stacks_changed.connect(self.refresh)
