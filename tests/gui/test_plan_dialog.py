@@ -47,6 +47,7 @@ def test_the_plan_goes_on_after_the_stack(dialog: PlanDialog, qtbot: Any, wait: 
     assert dialog.plan is not None
     assert np.isfinite(dialog.plan.present)
     assert "It is" in dialog.said.text()
+    assert dialog.curve.getAxis("left").labelText == "error of the valence"
     assert not dialog.photons.isEnabled()
     first = dialog.plan
     dialog.continues.click()

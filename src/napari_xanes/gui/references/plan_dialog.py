@@ -113,12 +113,12 @@ class PlanDialog(QDialog):
         colours = plot_colours(self._viewer.theme)
         self.curve.setBackground(colours.background)
         self.curve.setMinimumHeight(160)
-        for side, text in (("left", "error"), ("bottom", "time (s)")):
+        for side in ("left", "bottom"):
             axis = self.curve.getAxis(side)
             axis.enableAutoSIPrefix(False)
             axis.setPen(colours.foreground)
             axis.setTextPen(colours.foreground)
-            axis.setLabel(text)
+        self.curve.setLabel("bottom", "time (s)")
         self._line = self.curve.plot(pen=pg.mkPen(readable("#0072B2", colours.background), width=2), symbolSize=5)
         self._goal = pg.InfiniteLine(angle=0, pen=pg.mkPen(colours.foreground, style=Qt.PenStyle.DashLine))
         present = readable("#D55E00", colours.background)
@@ -167,6 +167,7 @@ class PlanDialog(QDialog):
         self.plan = plan
         time, error = np.append(0.0, plan.time), np.append(plan.present, plan.error)
         known = np.isfinite(error)
+        self.curve.setLabel("left", f"error of the {plan.quantity}")
         self._line.setData(time[known], error[known], symbol="o")
         self._now.setData(time[:1][known[:1]], error[:1][known[:1]])
         self._goal.setValue(self.target.value())
