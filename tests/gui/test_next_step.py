@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QPoint
+from qtpy.QtWidgets import QApplication
 
 import napari_xanes as nx
 from napari_xanes.gui.layers import stack_of, stack_to_layer
@@ -58,6 +60,22 @@ def test_one_press_applies_what_is_suggested_and_looks_for_what_is_next(
     assert stack_of(made).quantity == "optical_depth"
     assert not layer.visible
     wait(lambda: panel.apply_button.text() == "Apply normalize edge")
+
+
+def test_what_is_told_late_moves_no_button(viewer: Any, dock: PrepareDock, wait: Any) -> None:
+    panel = dock.panel
+    dock.resize(340, 500)
+    tools = (panel.menu, panel.tabs, panel.preview_row.box, panel.apply_button)
+
+    def places() -> list[Any]:
+        QApplication.processEvents()
+        return [tool.mapTo(dock, QPoint(0, 0)) for tool in tools]
+
+    before = places()
+    add(viewer, nx.sample.nmc_ni_k(size=48).stack)
+    wait(panel.next_step.text)
+    assert places() == before
+    assert panel.next_step.add_button.isVisible()
 
 
 def test_without_a_stack_nothing_is_suggested(viewer: Any, dock: PrepareDock, wait: Any) -> None:

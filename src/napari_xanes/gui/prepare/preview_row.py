@@ -1,4 +1,4 @@
-"""The boxes that switch preview and handles, and what the preview is of."""
+"""The boxes that switch preview and handles, what the preview is of, and the step that comes next."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QWidget
 
 from napari_xanes.gui.dock_layout import wrapping_label
+from napari_xanes.gui.prepare.next_step import NextStep
 from napari_xanes.gui.state.preview import RecipePreview
 
 
 class PreviewRow(QWidget):
     """Switches the preview of the recipe and the handles of the selected step.
 
+    The row has room for two lines from the start: what is told later than the step is shown moves nothing.
+
     Parameters
     ----------
     preview : RecipePreview
         The preview.
+    next_step : NextStep
+        What comes next; it takes the place of what is said of the preview.
     """
 
-    def __init__(self, preview: RecipePreview) -> None:
+    def __init__(self, preview: RecipePreview, next_step: NextStep) -> None:
         super().__init__()
-        self._preview = preview
+        self._preview, self._next_step = preview, next_step
         self.box, self.handles, self.label = QCheckBox("preview"), QCheckBox("handles"), wrapping_label()
         self.box.setToolTip("Show the frame and the spectrum under the cursor after the steps, before they are applied")
         self.handles.setToolTip(
@@ -31,6 +36,9 @@ class PreviewRow(QWidget):
         row.addWidget(self.box)
         row.addWidget(self.handles)
         row.addWidget(self.label, 1)
+        row.addWidget(next_step, 1)
+        row.addStrut(2 * self.fontMetrics().lineSpacing() + 2)
+        next_step.changed.connect(self.refresh)
         self.box.toggled.connect(self._switch)
         self.handles.toggled.connect(self._switch_handles)
         preview.changed.connect(self.refresh)
@@ -43,6 +51,7 @@ class PreviewRow(QWidget):
                 box.setChecked(checked)
         self.handles.setVisible(self._preview.handled() is not None)
         self.label.setText(self._preview.text)
+        self.label.setVisible(self._next_step.isHidden())
 
     def _switch(self, wanted: bool) -> None:
         self._preview.wanted = wanted

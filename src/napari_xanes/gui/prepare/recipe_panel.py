@@ -62,7 +62,7 @@ class RecipePanel(QWidget):
         self._running: tuple[StackRecipe, tuple[Step, ...], list[int]] | None = None
         self.next_step, self.steps, self.step_form = NextStep(self.recipe), StepList(), StepForm(viewer)
         self.menu, self.files = StepMenu(), RecipeMenu(viewer)
-        self.preview_row = PreviewRow(self.preview)
+        self.preview_row = PreviewRow(self.preview, self.next_step)
         self.duplicate_button = _tool("duplicate", "Duplicate the selected step", self._on_row(self.recipe.duplicate))
         self.remove_button = _tool("✕", "Remove the selected step (Delete)", self._on_row(self.recipe.remove))
         self.up_button = _tool("▲", "Move the selected step up (Alt+Up)", self._on_row(lambda i: self._move(i, i - 1)))
@@ -101,7 +101,6 @@ class RecipePanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
-        layout.addWidget(self.next_step)
         layout.addWidget(splitter, 1)
         layout.addWidget(self.preview_row)
         layout.addLayout(self._apply_row)
