@@ -9,6 +9,7 @@ from napari_xanes.draft import DraftRunner
 from napari_xanes.gui.contrast import PENDING_LIMITS, set_limits_in_background
 from napari_xanes.gui.layers import stack_to_layer
 from napari_xanes.gui.prepare.step_words import spoken
+from napari_xanes.gui.stack_results import add_result, uncover
 from napari_xanes.gui.state.stack_recipe import StackRecipe
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.history import Step
@@ -46,9 +47,9 @@ def show_result(viewer: Viewer, recipe: StackRecipe, steps: Sequence[Step], stac
         layer = old
         with workspace.stacks.held():  # data and energies change one after the other
             _replace(layer, stack, str(recipe.result_name))
+        uncover(viewer, layer)
     else:
-        data, keywords, _kind = stack_to_layer(stack, name=result_name(stack))
-        layer = viewer.add_image(data, **keywords)
+        layer = add_result(viewer, stack_to_layer(stack, name=result_name(stack)), recipe.base)
         if (base := recipe.base) is not None:
             base.visible = False  # it would shine through where the result has no values
     if recipe.base in viewer.layers:

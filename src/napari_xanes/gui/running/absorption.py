@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_xanes.gui.layers import stack_to_layer
+from napari_xanes.gui.stack_results import add_result
 from napari_xanes.history import Step
 from napari_xanes.stack import SpectralStack
 
@@ -20,8 +21,7 @@ def steps_to_absorption(stack: SpectralStack) -> list[Step]:
 
 def show_prepared(viewer: Viewer, layer: Layer | None, stack: SpectralStack) -> Layer:
     """Add the absorption computed from a layer's counts, select it and hide the counts."""
-    data, keywords, _kind = stack_to_layer(stack)
-    added = viewer.add_image(data, **keywords)
+    added = add_result(viewer, stack_to_layer(stack), layer)
     if layer is not None:
         layer.visible = False
     viewer.layers.selection.active = added
