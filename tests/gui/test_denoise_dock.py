@@ -303,6 +303,31 @@ def test_references_without_valences_are_used(viewer: Any, dock: DenoiseDock, la
     assert form.values()["references"] is None, "learned from the stack"
 
 
+def test_energies_that_a_reference_lacks_are_cut_away_first(
+    viewer: Any, dock: DenoiseDock, layer: Any, wait: Any, qtbot: Any
+) -> None:
+    shared, panel = workspace_of(viewer).references, dock.method_panel
+    assert panel._note.text() == ""
+    (whole, *_), energy = shared.spectra, stack_of(layer).energy
+    kept = (whole.energy >= 8300) & (whole.energy <= 8400)
+    shared.add([Spectrum("short", whole.energy[kept], whole.mu[kept])])
+    low, high = whole.energy[kept][[0, -1]]
+    assert panel._note.text() == f"First: crop to {low:g}–{high:g} eV, which all references cover"
+    for name in ("Ni2+ model", "Ni4+ model"):
+        shared.set_checked(name, False)
+    panel.choose("denoise_pca")
+    assert panel._note.text() == "", "it uses no references"
+    panel.choose("denoise").field("noise").set("tv")
+    qtbot.mouseClick(panel.run_button, Qt.MouseButton.LeftButton)
+    wait(lambda: not panel.job.running and not dock.companions_pending)
+    result = stack_of(viewer.layers.selection.active)
+    assert [step.name for step in result.history] == ["optical_depth", "crop", "denoise"]
+    np.testing.assert_array_equal(result.energy, energy[(energy >= low) & (energy <= high)])
+    shared.set_checked("short", False)
+    viewer.layers.selection.active = layer
+    assert panel._note.text() == ""
+
+
 def test_a_cancelled_run_adds_no_layers(viewer: Any, dock: DenoiseDock, layer: Any, wait: Any, settle: Any) -> None:
     for start in (dock.method_panel.start, dock.preview):
         start()
@@ -321,7 +346,7 @@ def test_a_failure_is_a_notification_and_marks_the_field(
     from napari_xanes.gui.state.workspace import workspace_of
 
     energy = stack_of(layer).energy
-    workspace_of(viewer).references.add([Spectrum("short", energy[20:30], np.linspace(0, 1, 10))])
+    workspace_of(viewer).references.add([Spectrum("short", energy[20:25], np.linspace(0, 1, 5))])
     run(dock, wait)
     assert "'short' covers" in errors[0]
     form = dock.method_panel.form()

@@ -31,7 +31,7 @@ OptionalReferences = Annotated[
     Param(kind="references", auto="learned from the stack", files=True),
 ]
 
-_MIN_ENERGIES = 8
+MIN_ENERGIES = 8
 _ENOUGH_PIXELS = 256 * 256
 """Number of pixels that suffice to find the offset of references."""
 
@@ -80,9 +80,9 @@ def require_denoisable(stack: SpectralStack, references: list[Spectrum] | None) 
     """
     if stack.quantity not in ("counts", "transmission"):
         require_absorption(stack, "denoise", normalized=True)
-    if stack.energy.size < _MIN_ENERGIES:
+    if stack.energy.size < MIN_ENERGIES:
         raise ValueError(
-            f"denoise needs at least {_MIN_ENERGIES} energies to tell signal from noise; {stack.name!r} has "
+            f"denoise needs at least {MIN_ENERGIES} energies to tell signal from noise; {stack.name!r} has "
             f"{stack.energy.size}"
         )
     if isinstance(stack.noise, AmountNoise):

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_xanes.gui.as_dock import as_dock
 from napari_xanes.gui.denoising.compare import BeforeAfter
+from napari_xanes.gui.denoising.covering import crop_to_references, in_words
 from napari_xanes.gui.denoising.overlay import in_view, lay_over, preview_layer
 from napari_xanes.gui.denoising.report import ReportView
 from napari_xanes.gui.denoising.results import background_layer, companion_maps, report_lines, why_not_denoisable
@@ -23,6 +24,7 @@ from napari_xanes.gui.pixels.areas import depth_of
 from napari_xanes.gui.present import present
 from napari_xanes.gui.running.absorption import show_prepared, steps_to_absorption
 from napari_xanes.gui.running.method_panel import MethodPanel
+from napari_xanes.gui.stack_results import add_result
 from napari_xanes.gui.state.run import Run, add_layer
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.history import Step
@@ -61,7 +63,8 @@ class DenoiseDock(QWidget):
         self.method_panel = MethodPanel(
             viewer,
             {name: OPERATIONS[name] for name in OPERATIONS if name.startswith("denoise")},
-            steps_before=steps_to_absorption,
+            steps_before=self._steps_before,
+            in_words=in_words,
             unsuited=why_not_denoisable,
             require=_require_denoisable,
             stack_row=alone,
@@ -104,6 +107,11 @@ class DenoiseDock(QWidget):
             self.compare.stop()
         super().hideEvent(event)
 
+    def _steps_before(self, stack: SpectralStack, name: str) -> list[Step]:
+        """Return what cuts away the energies that a ticked reference lacks, and what makes absorption of counts."""
+        used = workspace_of(self._viewer).references.of_use(stack.energy) if name == "denoise" else []
+        return [*crop_to_references(stack, used), *steps_to_absorption(stack)]
+
     def preview(self) -> None:
         """Denoise the visible part in a worker thread and show it over the image."""
         layer = self.method_panel.stacks.layer()
@@ -112,7 +120,7 @@ class DenoiseDock(QWidget):
         depth, box = depth_of(self._viewer, layer), in_view(layer)
         self.method_panel.launch(
             self.preview_button.text(),
-            lambda stack: [Step("crop", {"region": box}), *steps_to_absorption(stack)],
+            lambda stack, name: [Step("crop", {"region": box}), *self._steps_before(stack, name)],
             lambda ready, cleaned: self._show_preview(layer, depth, box, present(ready), cleaned),
             lambda stack: slices_of(stack, slice(depth[0], depth[0] + 1)) if depth else stack,
             _preview_of,
@@ -148,8 +156,7 @@ class DenoiseDock(QWidget):
         viewer, original = self._viewer, stack_of(self.method_panel.source)
         self._drop_preview()
         self._companions = None
-        data, keywords, _kind = stack_to_layer(cleaned)
-        self._result = viewer.add_image(data, **keywords)
+        self._result = add_result(viewer, stack_to_layer(cleaned), self.method_panel.source)
         maps = companion_maps(cleaned)
         self._pending = [] if maps is None else [lambda: self._add_background(cleaned), lambda: self._add_maps(maps)]
         viewer.layers.selection.active = self._result
@@ -205,7 +212,10 @@ def _require_denoisable(stack: SpectralStack, step: Step) -> None:
     from napari_xanes.ops.denoising import require_denoisable
 
     if step.name == "denoise":
-        require_denoisable(stack, step.parameters["references"])
+        references = step.parameters["references"]
+        for crop in crop_to_references(stack, references or ()):
+            stack = OPERATIONS["crop"](stack, **crop.parameters)
+        require_denoisable(stack, references)
 
 
 def _preview_of(name: str) -> Method[SpectralStack] | None:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from napari_xanes.gui.energy import energies_of
 from napari_xanes.gui.forms.form import Field, FieldMaker
 from napari_xanes.gui.forms.on_request import OnRequest
@@ -17,7 +14,6 @@ from napari_xanes.gui.pixels.masks import regions_in
 from napari_xanes.gui.references.reference_list import ReferenceList
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.parameters import Parameter
-from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -56,8 +52,7 @@ def viewer_fields(viewer: Viewer, stacks: StackBox) -> Mapping[str, FieldMaker]:
             if request is not None and not request.wanted():
                 return None
             layer = stacks.layer()
-            energies = None if layer is None else energies_of(layer)
-            spectra = [s for s in chosen.checked if energies is None or _meets(s, energies)]
+            spectra = chosen.of_use(None if layer is None else energies_of(layer))
             if parameter.kind == "calibration":
                 spectra = [s for s in spectra if s.valence is not None]
                 return spectra if len(spectra) > 1 else None
@@ -124,7 +119,3 @@ def viewer_fields(viewer: Viewer, stacks: StackBox) -> Mapping[str, FieldMaker]:
         "shifts": shifts,
         **dict.fromkeys(_LEARNED, learned),
     }
-
-
-def _meets(spectrum: Spectrum, energies: NDArray[np.float64]) -> bool:
-    return bool(spectrum.energy[0] < energies[-1] and spectrum.energy[-1] > energies[0])

@@ -79,7 +79,7 @@ class MapDock(QWidget):
         """The fit of the pixel under the cursor; made when it is first shown."""
         return FitOverlay(self._viewer)
 
-    def _steps_before(self, stack: SpectralStack) -> list[Step]:
+    def _steps_before(self, stack: SpectralStack, name: str) -> list[Step]:
         """Return the steps that wait in Prepare, and what makes absorption of counts if none of them does."""
         waiting = list(self._recipe.waiting())
         converts = any(step.name == "optical_depth" for step in waiting)

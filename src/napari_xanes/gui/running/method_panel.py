@@ -56,7 +56,9 @@ class MethodPanel(QWidget):
     names : iterable of str, optional
         The methods to choose from; by default all.
     steps_before : callable, optional
-        Returns the steps that prepare a stack for the chosen method.
+        Returns the steps that prepare a stack for the method of a name.
+    in_words : callable
+        Returns what is said of such a step.
     run_text : str
         Text of the run button.
     method_label : str
@@ -92,7 +94,8 @@ class MethodPanel(QWidget):
         registry: Mapping[str, Method[Any]],
         *,
         names: Iterable[str] | None = None,
-        steps_before: StepsBefore = lambda stack: [],
+        steps_before: StepsBefore = lambda stack, name: [],
+        in_words: Callable[[Step], str] = lambda step: step.name.replace("_", " "),
         run_text: str = "Run",
         method_label: str = "method",
         unsuited: Callable[[Layer], str] = lambda layer: "",
@@ -111,7 +114,7 @@ class MethodPanel(QWidget):
         self.methods.setToolTip("The method to run; its parameters are below")
         for name in registry if names is None else names:
             self.methods.addItem(name.replace("_", " "), name)
-        self._note = StackNote(self.stacks, steps_before, unsuited)
+        self._note = StackNote(self.stacks, self.methods, steps_before, in_words, unsuited)
         self._body = QVBoxLayout()
         self._body.addStretch()
         self._tabs = QTabWidget()
@@ -151,6 +154,8 @@ class MethodPanel(QWidget):
 
     def _connect(self) -> None:
         self.methods.currentIndexChanged.connect(lambda _: self._show_form())
+        self.methods.currentIndexChanged.connect(self._show_state)
+        workspace_of(self._viewer).references.changed.connect(self._show_state)
         self.stacks.layer_changed.connect(self._show_state)
         self.stacks.layer_changed.connect(self._offer_references)
         self.stacks.layer_changed.connect(self._suggest_libraries)
@@ -252,6 +257,7 @@ class MethodPanel(QWidget):
         try:
             stack = part_of(stack_of(layer))
             step = Step(self.methods.currentData(), self.form().values())
+            before = steps_before(stack, step.name)
         except ValueError as error:
             tell(error)
             return
@@ -260,10 +266,10 @@ class MethodPanel(QWidget):
         except ValueError as error:
             self._failed(error)
             return
-        self.source, self.before, self._on_result = layer, steps_before(stack), on_result
-        method, steps = preview_of(step.name), self.before
+        self.source, self.before, self._on_result = layer, before, on_result
+        method = preview_of(step.name)
         self.job.start(
-            lambda progress: run_after(steps, step, stack, progress, method), f"{title}: {self.methods.currentText()}"
+            lambda progress: run_after(before, step, stack, progress, method), f"{title}: {self.methods.currentText()}"
         )
         self._show_state()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_xanes.gui.dock_layout import EMPTY_STATE, wrapping_label
 from napari_xanes.gui.forms.stack_box import StackBox
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from napari_xanes.history import Step
     from napari_xanes.stack import SpectralStack
 
-StepsBefore = Callable[["SpectralStack"], list["Step"]]
+StepsBefore = Callable[["SpectralStack", str], list["Step"]]
+"""What prepares a stack for the method of a name."""
 
 
 class StackNote(QWidget):
@@ -28,17 +29,27 @@ class StackNote(QWidget):
     ----------
     stacks : StackBox
         Box with the chosen stack.
+    methods : QComboBox
+        Box with the chosen method.
     steps_before : callable
-        Returns the steps that prepare a stack for the method.
+        Returns the steps that prepare a stack for the method of a name.
+    in_words : callable
+        Returns what is said of such a step.
     unsuited : callable
         Returns why the method does not suit a stack layer; no text if it does.
     """
 
     def __init__(
-        self, stacks: StackBox, steps_before: StepsBefore, unsuited: Callable[[Layer], str] = lambda layer: ""
+        self,
+        stacks: StackBox,
+        methods: QComboBox,
+        steps_before: StepsBefore,
+        in_words: Callable[[Step], str],
+        unsuited: Callable[[Layer], str],
     ) -> None:
         super().__init__()
-        self._stacks, self._steps_before, self.why_unsuited = stacks, steps_before, unsuited
+        self._stacks, self._methods, self._steps_before, self._in_words = stacks, methods, steps_before, in_words
+        self.why_unsuited = unsuited
         self._label, self.original_button = wrapping_label(), QPushButton()
         self._label.setToolTip("Runs first, with default parameters. To change them, run it in the Prepare dock")
         self.original_button.setToolTip("Choose the stack that this one was made from")
@@ -58,7 +69,8 @@ class StackNote(QWidget):
         problem = EMPTY_STATE if layer is None else self.why_unsuited(layer)
         text = problem
         if layer is not None and not problem:
-            names = ", ".join(step.name.replace("_", " ") for step in self._steps_before(stack_of(layer)))
+            steps = self._steps_before(stack_of(layer), self._methods.currentData())
+            names = ", ".join(map(self._in_words, steps))
             text = f"First: {names}" if names else ""
         original = self._original() if problem else None
         self.original_button.setText("" if original is None else f"Use {original.name}")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
 from napari_xanes.colours import colour_of
@@ -98,6 +99,10 @@ class ReferenceSet(QObject):
     def checked(self) -> list[Spectrum]:
         """The ticked references, which the plot shows and fits use."""
         return [spectrum for spectrum in self._spectra if self.is_checked(spectrum.name)]
+
+    def of_use(self, energy: NDArray[np.float64] | None) -> list[Spectrum]:
+        """Return the ticked references that overlap with energies of a stack in eV; all without a stack."""
+        return [s for s in self.checked if energy is None or (s.energy[0] < energy[-1] and s.energy[-1] > energy[0])]
 
     def is_checked(self, name: str) -> bool:
         """Return whether a reference is ticked."""
