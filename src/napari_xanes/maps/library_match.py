@@ -155,6 +155,8 @@ def match_library(
         K edges only: one spectrum of known phase, measured as the stack was. It gives the energy shift and the width of
         a library of theory, which is not used without. The spectrum has a valence, or the name of a member of the
         library in its name, which is better: ``{path: standard.txt, name: NiO}``.
+        An error of the axis of 0.5 eV is part of sigma; less if `calibrate_energy` was run, or the spectrum has the
+        stack's own energies.
     shift : float
         Largest shift of a pixel's energies against the stack's, in eV; 0 for none. It is not used at a K edge, where a
         free shift would spoil the valence.

@@ -10,7 +10,7 @@ from tests.maps.matching.k_edge_samples import ENERGY, LNO, NIO, SHIFT, WIDTH, m
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack
-from napari_xanes.maps.matching.axis_check import better_place
+from napari_xanes.maps.matching.axis_check import axis_trial, better_place
 from napari_xanes.theory import Library
 
 WORDS = "measured on the stack's energy axis"
@@ -44,15 +44,52 @@ def test_an_axis_that_is_off_is_told_and_counts_as_an_error(library: Library, ro
 def test_an_axis_that_is_right_is_not_doubted(library: Library, rows: list[int], moved: float) -> None:
     maps = matched(library, pixels(library, rows, moved))
     assert not any(WORDS in warning for warning in maps.metadata["warnings"])
-    np.testing.assert_allclose(maps["valence_model"].data, 0.15, rtol=0.2)
+    assert (maps["valence_model"].data < 0.4).all()
+
+
+@pytest.mark.parametrize("rows", [[NIO, LNO], [LNO]])
+@pytest.mark.parametrize("moved", [-1.0, 1.0])
+def test_sigma_holds_an_axis_that_nothing_ties_to_the_calibration(
+    library: Library, rows: list[int], moved: float
+) -> None:
+    valence = matched(library, pixels(library, rows, moved))["valence"]
+    off = np.abs(valence.data - library.table["charge"][rows].mean())[valence.mask]
+    assert off.min() > 0.35
+    assert (off < 2 * valence.sigma[valence.mask]).all()
+
+
+def test_a_tied_axis_has_a_smaller_error(library: Library) -> None:
+    stack = pixels(library, [NIO, LNO], 0.0)
+    (untied,) = np.unique(matched(library, stack)["valence_model"].data)
+    moved = nx.ops.calibrate_energy(stack, offset=0.0, offset_sigma=0.1)
+    (tied,) = np.unique(matched(library, moved)["valence_model"].data)
+    calibration = measured(library, NIO)
+    region = nx.Spectrum("NiO", ENERGY, np.interp(ENERGY, calibration.energy, calibration.mu))
+    same = nx.maps.match_library(stack, library="ni-k", calibration=region)["valence_model"].data
+    axis = np.sqrt(np.array([untied, tied]) ** 2 - 0.15**2)
+    np.testing.assert_allclose(axis[1] / axis[0], np.hypot(0.15, 0.1) / 0.5, rtol=0.1)
+    assert same.max() < 0.18
+
+
+def test_a_measured_library_on_another_axis_is_told(library: Library) -> None:
+    members = [measured(library, row, valence=valence) for row, valence in ((NIO, 2.0), (LNO, 3.0))]
+    right, off = (nx.maps.match_library(pixels(library, [NIO, LNO], moved), library=members) for moved in (0.0, 0.5))
+    assert "valence_model" not in right
+    assert not any("shifted by" in text for text in right.metadata["warnings"])
+    assert any("shifted by +0.5" in text for text in off.metadata["warnings"])
+    valence = off["valence"]
+    assert np.abs(valence.data - 2.5).min() > 0.1
+    assert (np.abs(valence.data - 2.5) < 2 * valence.sigma).all()
 
 
 def test_pixels_that_can_tell_nothing_raise_no_doubt(library: Library) -> None:
     stack, none = pixels(library, [NIO], 3.0), np.zeros(20, dtype=bool)
-    rest = {"offset": SHIFT, "broadening": WIDTH, "background": "linear", "error": 0.2}
-    assert better_place(library, stack, none, **rest) is None
-    assert better_place(library, stack, ~none, **rest) is not None
-    assert better_place(library, stack, ~none, **{**rest, "error": 2.0}) is None
+    rest = {"offset": SHIFT, "broadening": WIDTH, "background": "linear"}
+    assert axis_trial(library, stack, none, **rest) is None
+    trial = axis_trial(library, stack, ~none, **rest)
+    assert trial is not None
+    assert better_place(trial, 0.2) is not None
+    assert better_place(trial, 2.0) is None
 
 
 def test_a_lazy_stack_gives_the_same_answer(library: Library) -> None:

@@ -56,7 +56,7 @@ def warnings_of(
         change = float(np.abs(target @ (design.basis.T @ (design.slopes @ mean))))
         warnings.append(
             f"the stack fits better if the references are shifted by {misfit.shift:+.2f} eV; the "
-            f"{what} changes by {change:.2f} per eV: shift the references, or give energy_sigma"
+            f"{what} changes by {change:.2f} per eV: shift the references, or give fit_references an energy_sigma"
         )
     off = float(np.linalg.norm(target)) * misfit.span * (jump if misfit.shared_per_jump else 1.0)
     if misfit.span and off > _MATTERS * error:

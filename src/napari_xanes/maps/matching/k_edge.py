@@ -13,9 +13,10 @@ from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.edge import raise_if_frame_empty
 from napari_xanes.hidden_noise import on_hidden_noise
 from napari_xanes.maps.fitting.design import Design, build_design
+from napari_xanes.maps.fitting.error_learning import learn_errors
 from napari_xanes.maps.fitting.linear_fit import LinearFit
 from napari_xanes.maps.fitting.result import ReferenceFit
-from napari_xanes.maps.matching.axis_check import better_place
+from napari_xanes.maps.matching.axis_check import axis_error, axis_part, axis_trial, better_place
 from napari_xanes.maps.matching.doubts import NO_SIGNAL, Doubt, doubt_maps
 from napari_xanes.maps.matching.fit_misfit import is_poorly_fitted, misfit_beyond_noise
 from napari_xanes.maps.matching.k_edge_calibration import calibrate
@@ -85,7 +86,9 @@ def k_edge_maps(
         sum_to_one=stack.quantity == "normalized",
         normalize_references="never",
     )
-    fit = LinearFit(design, covered, fractions=True, min_jump=min_signal)
+    # Measured members fit so well that residuals tell an axis that is off; those of theory tell the theory's misfit.
+    learned = None if library.needs_calibration else learn_errors(covered, design, min_signal)
+    fit = LinearFit(design, covered, fractions=True, min_jump=min_signal, errors=learned)
     blocks.over_pixels(fit.block, covered.data, progress=progress, message="matching the library")
     if not fit.finite.any():
         raise_if_frame_empty(stack)
@@ -94,27 +97,30 @@ def k_edge_maps(
     doubt = _doubt(fit, max_misfit).reshape(stack.shape[1:])
     settings = LibrarySettings(library.name, offset, broadening, calibration=accuracy.calibration)
     curve = ReferenceFit(design.energy, design.matrix, [*design.names, *design.backgrounds], fractions=True)
+    told = [*accuracy.warnings, *(learned.warnings if learned else ()), *_warnings(doubt)]
     metadata: dict[str, Any] = {
         "name": stack.name,
-        "warnings": [*design.warnings, *accuracy.warnings, *_warnings(doubt), *on_hidden_noise(stack)],
+        "warnings": [*design.warnings, *told, *on_hidden_noise(stack)],
         "library": settings,
         "fit": curve,
     }
     model = None
     if accuracy.model_error is not None:
         error = grown_error(accuracy.model_error, misfit)
-        place = better_place(
+        trial = axis_trial(
             library,
             covered,
             fit.good & fit.finite,
             offset=offset,
             broadening=broadening,
             background=background,
-            error=_typical_error(fit, error),
         )
-        if place is not None:
-            error = np.hypot(error, place.valence[1] - place.valence[0])
-            metadata["warnings"].append(place.warning)
+        if trial is not None:
+            error = np.hypot(error, axis_part(trial, axis_error(stack, calibration)))
+            place = better_place(trial, _typical_error(fit, error))
+            if place is not None:
+                error = np.hypot(error, place.valence[1] - place.valence[0])
+                metadata["warnings"].append(place.warning)
         model = error.astype(np.float32)
     maps = _maps(stack, design, fit, doubt, model)
     return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
@@ -213,9 +219,13 @@ def _maps(
         sigma = None if sigma is None else sigma.reshape(shape)
         return ParameterMap(values.reshape(shape), unit, sigma, mask, **options)
 
-    noise, has_valence = fit.valence_sigma, np.isfinite(fit.valence)
+    total, has_valence = fit.valence_sigma, np.isfinite(fit.valence)
+    noise = np.sqrt(np.maximum(total**2 - fit.valence_model**2, 0))
     assigned = (doubt == 0) & has_valence.reshape(shape)
-    total = noise if model is None else np.hypot(noise, model)
+    if model is not None:
+        total = np.hypot(total, model)
+    elif fit.valence_model.any():
+        model = fit.valence_model
     maps = {"valence": map_of(fit.valence, sigma=total, mask=assigned)}
     if model is not None:
         maps["valence_noise"] = map_of(noise, mask=assigned, companion="valence")
