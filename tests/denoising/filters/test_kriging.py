@@ -33,3 +33,15 @@ def test_kriging_without_information_gives_the_mean() -> None:
     nothing = torch.zeros(1, 32, 32)
     filtered = krige(nothing, nothing, nothing, torch.tensor([0.3]))
     torch.testing.assert_close(filtered, torch.full_like(nothing, 0.3))
+
+
+def test_maps_of_a_batch_do_not_influence_each_other() -> None:
+    torch.manual_seed(0)
+    information = 20 * torch.rand(2, 40, 44)
+    weighted_estimate = information * torch.rand(2, 40, 44)
+    guide, mean = torch.rand(2, 40, 44) - 0.5, torch.tensor([0.4, 0.6])
+    both = krige(weighted_estimate, information, guide, mean)
+    for i in (0, 1):
+        one = slice(i, i + 1)
+        alone = krige(weighted_estimate[one], information[one], guide[one], mean[one])
+        torch.testing.assert_close(both[one], alone, atol=1e-5, rtol=0)

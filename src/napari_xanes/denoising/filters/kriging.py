@@ -38,65 +38,83 @@ def krige(weighted_estimate: Tensor, information: Tensor, guide: Tensor, mean: T
     height, width = weighted_estimate.shape[-2:]
     grid = _frequency_grid(height, width, guide.device)
     count = grid.size[0] * grid.size[1]
-    power = _initial_power(grid).expand(len(weighted_estimate), -1, -1, -1)
-    of_columns = torch.stack([information, information * guide**2], dim=1)
-    mean_information = of_columns.sum((-2, -1), keepdim=True) / count
-    # The information of an informative pixel: with it, the system is nearly diagonal in frequency where there is much.
-    typical = of_columns.square_().sum((-2, -1), keepdim=True) / (mean_information * count).clamp(min=1e-20)
-    del of_columns
-    state = torch.zeros(len(weighted_estimate), 2, *grid.frequency.shape, dtype=torch.complex64, device=guide.device)
-    padded = torch.zeros(len(weighted_estimate), 2, *grid.size, device=guide.device)
-    level, slope = padded[:, 0, :height, :width], padded[:, 1, :height, :width]
+    mean_information, typical = _information_of_fields(information, guide, count)
+    # Whole maps are large, so the fields go through the Fourier transform one after the other, and waves are kept in
+    # four arrays that serve all steps.
+    state = torch.zeros(len(weighted_estimate), 2, *grid.multiplicity.shape, dtype=torch.complex64, device=guide.device)
+    residual, direction, image = (torch.empty_like(state) for _ in range(3))
+    padded = torch.zeros(len(weighted_estimate), *grid.size, device=guide.device)
+    inside = padded[:, :height, :width]
+
+    def field(waves: Tensor, root: Tensor, number: int) -> Tensor:
+        scaled = _scale(waves[:, number].clone(), root[:, number])
+        image: Tensor = torch.fft.irfft2(scaled, s=grid.size)[..., :height, :width]
+        return image
 
     def combined(waves: Tensor, root: Tensor) -> Tensor:
         """Return the map that the two fields make, (B, H, W)."""
-        images = torch.fft.irfft2(_scale(waves.clone(), root), s=grid.size)[..., :height, :width]
-        return torch.addcmul(images[:, 0], images[:, 1], guide)
+        level = field(waves, root, 0)
+        return torch.addcmul(level, field(waves, root, 1), guide)
 
-    def spread(image: Tensor, root: Tensor) -> Tensor:
-        """Return the transform of what an image (B, H, W) says about the two fields: the adjoint of `combined`."""
-        level.copy_(image)
-        torch.mul(image, guide, out=slope)
-        return _scale(torch.fft.rfft2(padded), root)
+    def spread(values: Tensor, root: Tensor, out: Tensor) -> Tensor:
+        """Return the transform of what values (B, H, W) say about the two fields: the adjoint of `combined`."""
+        for number in (0, 1):
+            torch.mul(values, guide if number else 1, out=inside)
+            out[:, number] = torch.fft.rfft2(padded)
+        return _scale(out, root)
 
-    target = weighted_estimate - information * mean[:, None, None]
-
+    power = _initial_power(grid).repeat(len(weighted_estimate), 1, 1, 1)
     for number in range(_ROUNDS + 1):
         root = _for_pairs(power.sqrt())
 
-        def normal(waves: Tensor, root: Tensor = root) -> Tensor:
-            return spread(combined(waves, root).mul_(information), root).add_(waves)
+        def normal(waves: Tensor, out: Tensor, root: Tensor = root) -> Tensor:
+            return spread(combined(waves, root).mul_(information), root, out).add_(waves)
 
-        residual = spread(target, root).sub_(normal(state))
-        preconditioner = _for_pairs(1 / (1 + typical * power))
-        direction = _scale(residual.clone(), preconditioner)
-        preconditioned, size = direction.clone(), grid.product(residual, direction)
+        target = torch.addcmul(weighted_estimate, information, mean[:, None, None], value=-1)
+        spread(target, root, residual).sub_(normal(state, image))
+        del target
+        preconditioner = _for_pairs(torch.addcmul(torch.ones_like(power), power, typical).reciprocal_())
+        _scale(direction.copy_(residual), preconditioner)
+        size = grid.product(residual, direction)
         for _ in range(_LAST_STEPS if number == _ROUNDS else _STEPS):
-            image = normal(direction)
+            normal(direction, image)
             step = size / grid.product(direction, image).clamp(min=1e-20)
             state.addcmul_(direction, step)
             residual.addcmul_(image, -step)
-            _scale(preconditioned.copy_(residual), preconditioner)
+            preconditioned = _scale(image.copy_(residual), preconditioner)
             previous, size = size, grid.product(residual, preconditioned)
             direction.mul_(size / previous.clamp(min=1e-20)).add_(preconditioned)
         if number < _ROUNDS:
             _scale(state, root)
-            measured = torch.view_as_real(state).square().sum(dim=-1).div_(count)
-            power = grid.radial_mean(measured.add_(1 / (mean_information + 1 / power)))
+            del root, preconditioner
+            for waves, old, known in zip(state.unbind(1), power.unbind(1), mean_information.unbind(1), strict=True):
+                measured = torch.view_as_real(waves).square().sum(dim=-1).div_(count)
+                old.copy_(grid.radial_mean(measured.add_(old.reciprocal_().add_(known).reciprocal_())))
             _scale(state, _for_pairs(power.rsqrt()))  # the same fields, whitened by the new spectra
-    return mean[:, None, None] + combined(state, root)
+    return combined(state, root).add_(mean[:, None, None])
+
+
+def _information_of_fields(information: Tensor, guide: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return the mean information about the two fields, and that of an informative pixel, (B, 2, 1, 1).
+
+    With the second one, the linear system is nearly diagonal in frequency where there is much information.
+    """
+    means, typical = [], []
+    for image in (information, information * guide**2):
+        means.append(image.sum((-2, -1), keepdim=True) / count)
+        typical.append(image.square().sum((-2, -1), keepdim=True) / (means[-1] * count).clamp(min=1e-20))
+    return torch.stack(means, dim=1), torch.stack(typical, dim=1)
 
 
 @dataclass(frozen=True)
 class _FrequencyGrid:
-    """Frequencies of the padded image: ``size`` in pixels, ``frequency`` (y, x) in cycles per pixel.
+    """Frequencies of the padded image, whose ``size`` is in pixels.
 
     ``multiplicity`` (y, x) counts how often rfft2 would have stored each coefficient; ``bins`` assigns each
     coefficient to a ring, and ``bin_counts`` (N,) is the number of coefficients of each ring.
     """
 
     size: tuple[int, int]
-    frequency: Tensor
     multiplicity: Tensor
     bins: Tensor
     bin_counts: Tensor
@@ -109,14 +127,14 @@ class _FrequencyGrid:
         return total[:, None, None, None]
 
     def radial_mean(self, power: Tensor) -> Tensor:
-        """Replace power (B, N, y, x) by its mean over rings, smoothed over neighbouring rings."""
-        flat = (power * self.multiplicity).flatten(2)
-        sums = torch.zeros(*flat.shape[:2], _BINS, device=power.device).index_add_(2, self.bins, flat)
+        """Replace power (B, y, x) by its mean over rings, smoothed over neighbouring rings."""
+        flat = (power * self.multiplicity).flatten(1)
+        sums = torch.zeros(len(flat), _BINS, device=power.device).index_add_(1, self.bins, flat)
         means = sums / self.bin_counts
         ring = torch.arange(_BINS, device=power.device)
         kernel = torch.exp(-0.5 * ((ring[:, None] - ring) / 0.7) ** 2) * (self.bin_counts > 1e-6)
         means = means @ (kernel / kernel.sum(dim=1, keepdim=True).clamp(min=1e-9)).T
-        return means[..., self.bins].reshape(power.shape) + math.ulp(1.0)
+        return means.index_select(1, self.bins).reshape(power.shape).add_(math.ulp(1.0))
 
 
 def _for_pairs(factors: Tensor) -> Tensor:
@@ -138,26 +156,27 @@ def _sum_of_products(first: Tensor, second: Tensor) -> Tensor:
 
 def _frequency_grid(height: int, width: int, device: torch.device) -> _FrequencyGrid:
     size = (_fast_length(height + _MARGIN), _fast_length(width + _MARGIN))
-    frequency = torch.hypot(
-        torch.fft.fftfreq(size[0], device=device)[:, None], torch.fft.rfftfreq(size[1], device=device)
-    )
+    frequency = _frequency(size, device)
     multiplicity = torch.full_like(frequency, 2.0)  # rfft2 keeps one of each pair
     multiplicity[:, 0] = 1
     if size[1] % 2 == 0:
         multiplicity[:, -1] = 1
     octaves = torch.log2(frequency * _COARSEST + 1)
-    bins = (octaves / octaves.max() * _BINS).long().clamp(max=_BINS - 1).flatten()
+    bins = (octaves / octaves.max() * _BINS).int().clamp(max=_BINS - 1).flatten()
     counts = torch.zeros(_BINS, device=device).index_add_(0, bins, multiplicity.flatten()).clamp(min=1e-9)
-    return _FrequencyGrid(size, frequency, multiplicity, bins, counts)
+    return _FrequencyGrid(size, multiplicity, bins, counts)
+
+
+def _frequency(size: tuple[int, int], device: torch.device) -> Tensor:
+    """Return the frequencies (y, x) of an image in cycles per pixel."""
+    return torch.hypot(torch.fft.fftfreq(size[0], device=device)[:, None], torch.fft.rfftfreq(size[1], device=device))
 
 
 def _initial_power(grid: _FrequencyGrid) -> Tensor:
     """Return the expected power (2, y, x) of the map and of its slope before they are measured."""
     count = grid.size[0] * grid.size[1]
-    shapes = (
-        (_SPREAD**2, (grid.frequency**2 + _COARSEST**-2) ** -1.25),
-        (_SLOPE**2, (grid.frequency**2 + _SLOPE_REACH**-2) ** -1.5),
-    )
+    square = _frequency(grid.size, grid.multiplicity.device) ** 2
+    shapes = ((_SPREAD**2, (square + _COARSEST**-2) ** -1.25), (_SLOPE**2, (square + _SLOPE_REACH**-2) ** -1.5))
     return torch.stack([variance * shape * (count / (shape * grid.multiplicity).sum()) for variance, shape in shapes])
 
 
