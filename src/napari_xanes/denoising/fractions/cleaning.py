@@ -12,6 +12,7 @@ from napari_xanes.denoising.design_matrix import DesignMatrix
 from napari_xanes.denoising.filters.non_local_means import non_local_means
 from napari_xanes.denoising.fractions.estimate import FractionEstimate
 from napari_xanes.denoising.precision import positive_precision
+from napari_xanes.denoising.tiles import Tile, over_tiles
 
 MapCleaner = Callable[[Float32Array, Float32Array], tuple[Float32Array, Float32Array]]
 """Takes weighted estimates and information (K, Y, X), and returns cleaned maps and their standard errors."""
@@ -19,6 +20,7 @@ MapCleaner = Callable[[Float32Array, Float32Array], tuple[Float32Array, Float32A
 _RIDGE = 8.0  # information of the mean fraction in each pixel, for total variation
 _TARGET_SPREAD = 0.2  # standard deviation that ratios are scaled to, as fractions usually have
 _MEASURED_RADIUS = 0.6  # pixels
+_VARIATION_MARGIN = 40  # pixels; total variation of this strength does not depend on those beyond, to 1e-7
 
 
 def clean_fractions(estimate: FractionEstimate, clean: MapCleaner) -> tuple[Float32Array, Float32Array]:
@@ -61,18 +63,29 @@ def clean_ratios(estimate: FractionEstimate, clean: MapCleaner) -> tuple[Float32
 
 def expected_fractions(estimate: FractionEstimate, strength: float) -> Float32Array:
     """Return smooth fractions (K, Y, X) by total variation; their sum is 1."""
+    maps = np.empty_like(estimate.weighted_estimate)
+    for out, weighted, information in zip(maps, estimate.weighted_estimate, estimate.information, strict=True):
+        _fill_smooth(out, weighted, information, strength)
+    maps /= np.maximum(maps.sum(axis=0), 0.1)
+    return maps
+
+
+def _fill_smooth(out: Float32Array, weighted: Float32Array, information: Float32Array, strength: float) -> None:
+    """Fill a map (Y, X) by total variation, tile by tile."""
     import torch
 
-    from napari_xanes.denoising.filters.variation import total_variation
+    from napari_xanes.denoising.filters.variation import total_variation, typical_information
 
-    weighted, information = (
-        torch.from_numpy(np.ascontiguousarray(maps)) for maps in (estimate.weighted_estimate, estimate.information)
-    )
-    mean = weighted.sum(dim=(1, 2), keepdim=True) / information.sum(dim=(1, 2), keepdim=True)
-    strengths = torch.full((len(weighted),), strength)
-    maps = total_variation(weighted + _RIDGE * mean, information + _RIDGE, strengths).numpy()
-    fractions: Float32Array = maps / np.maximum(maps.sum(axis=0), 0.1)
-    return fractions
+    mean = _RIDGE * float(weighted.sum()) / float(information.sum())
+    typical = typical_information(torch.from_numpy(information + np.float32(_RIDGE)))[None, None, None]
+
+    def smooth(tile: Tile) -> None:
+        images = (weighted[tile.wide] + np.float32(mean), information[tile.wide] + np.float32(_RIDGE))
+        estimate, known = (torch.from_numpy(image)[None] for image in images)
+        found = total_variation(estimate, known, torch.tensor([strength]), typical=typical)[0].numpy()
+        out[tile.box] = found[tile.inner]
+
+    over_tiles(smooth, out.shape, _VARIATION_MARGIN)
 
 
 def restore_measured(
@@ -97,8 +110,10 @@ def restore_measured(
 
 def normalize_sum(fractions: Float32Array, sigma: Float32Array) -> tuple[Float32Array, Float32Array]:
     """Make the sum of fractions 1; the least certain ones change most. Two fractions get the same error."""
-    share = sigma**2 / np.maximum((sigma**2).sum(axis=0), 1e-30)
-    fractions = fractions + share * (1 - fractions.sum(axis=0))
+    missing = (1 - fractions.sum(axis=0)) / np.maximum(np.einsum("kyx,kyx->yx", sigma, sigma), 1e-30)
+    fractions = fractions.copy()
+    for image, error in zip(fractions, sigma, strict=True):
+        image += error**2 * missing
     if len(fractions) == 2:
         sigma = np.broadcast_to(np.sqrt((sigma**2).mean(axis=0)), sigma.shape).copy()
     return fractions, sigma
@@ -127,10 +142,12 @@ def clean_baseline(
     """
     count = len(references)
     solver = np.linalg.pinv(design.baseline)
-    refitted = amounts[count:] + apply_matrix(solver @ design.references, amounts[:count] - references)
+    refitted = apply_matrix(solver @ design.references, amounts[:count] - references)
+    refitted += amounts[count:]
     # Non-local means needs independent maps of unit noise: rotate by the Cholesky factor of the covariance.
     root = np.linalg.cholesky(np.linalg.inv(design.baseline.T @ design.baseline))
     scale = np.sqrt(positive_precision(precision))
-    whitened = apply_matrix(np.linalg.inv(root), refitted) * scale
-    cleaned = np.stack([non_local_means(image) for image in whitened])
-    return apply_matrix(root, (cleaned / scale).astype(np.float32))
+    whitened = apply_matrix(np.linalg.inv(root), refitted)
+    for image in whitened:
+        image[:] = non_local_means(image * scale) / scale
+    return apply_matrix(root, whitened)
