@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.denoising.background.search import plausible_background
@@ -106,8 +108,8 @@ def fit_energy_offset(
 
 
 def offset_uncertainty(
-    fractions: Float64Array, references: list[Spectrum], design: DesignMatrix, energy: Float64Array, shift: float
-) -> Float64Array:
+    fractions: NDArray[Any], references: list[Spectrum], design: DesignMatrix, energy: Float64Array, shift: float
+) -> NDArray[Any]:
     """Return the standard error of fractions (K, ...) that comes from the error of a fitted energy offset."""
     weight = design.root_weight**2
     low, high = (
@@ -115,6 +117,9 @@ def offset_uncertainty(
         for step in (-_OFFSET_ERROR, _OFFSET_ERROR)
     )
     change = (np.linalg.pinv(design.columns) @ ((high - low) / 2))[: len(references)]
-    amounts = np.tensordot(change, fractions, 1)
-    result: Float64Array = np.abs(amounts - fractions * amounts.sum(axis=0))
+    result: NDArray[Any] = np.tensordot(change.astype(fractions.dtype), fractions, 1)
+    total = result.sum(axis=0)
+    for image, fraction in zip(result, fractions, strict=True):
+        image -= fraction * total
+    np.abs(result, out=result)
     return result

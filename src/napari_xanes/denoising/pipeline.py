@@ -142,7 +142,7 @@ def fit_amounts(
     """
     weighted = survey.weighted
     fit = fit_pixels(weighted, design, offset, part(progress, 0.0, 0.6))
-    chi_square = fit.mean_square * weighted.precision
+    chi_square = np.multiply(fit.mean_square, weighted.precision, out=fit.mean_square)
     precision = _rescaled_precision(weighted, chi_square)
     patterns = plausible_background(survey.binned, design) if background and has_air else None
     _report(progress, 0.9, "background")
@@ -245,13 +245,15 @@ def decompose(
         hidden_length=_PATTERN_LENGTH if fitted.has_air else float(np.sqrt(cleaned.jump.size)),
     )
     new = keep_clear(novelty.amounts, precision, novelty.clear)
-    sigma = np.hypot(fractions.sigma, error_beside(new, novelty.directions.new, cleaned.jump, design))
-    jump_sigma = np.hypot(cleaned.jump_sigma, np.sqrt(unexplained * edge_jump_variance(design)))
+    sigma = fractions.sigma
+    if len(new):
+        sigma = np.hypot(sigma, error_beside(new, novelty.directions.new, cleaned.jump, design))
+    jump_sigma = np.hypot(cleaned.jump_sigma, np.float32(np.sqrt(unexplained * edge_jump_variance(design))))
     return Decomposition(
         fractions=fractions.fractions,
         fraction_sigma=sigma if shared is None else np.hypot(sigma, shared.fraction_sigma),
         jump=cleaned.jump,
-        jump_sigma=jump_sigma.astype(np.float32),
+        jump_sigma=jump_sigma,
         baseline=clean_baseline(cleaned.amounts, cleaned.jump * fractions.fractions, precision, design),
         new=new,
         novelty=novelty.significance,
@@ -303,6 +305,7 @@ def _refined_amounts(
     for strength, fraction_error in _PASSES:
         estimate = estimate_fractions(cleaned.amounts, cleaned.jump, precision, design)
         fractions = expected_fractions(estimate, strength)
+        del estimate
         prior = composition_prior(survey.binned, sample_precision, cleaned.jump, fractions, design, fraction_error)
         background = refine_background(background, survey.binned, design, prior)
         cleaned = clean_amounts(fitted, background, precision, design)

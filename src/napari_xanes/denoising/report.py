@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_xanes._typing import BoolArray
 from napari_xanes.denoising.background.removed import removed_background
+from napari_xanes.denoising.bands import rows_at_once
 from napari_xanes.denoising.design_matrix import DesignMatrix
 from napari_xanes.denoising.novelty.amounts import CLEAR_SIGMA
 from napari_xanes.denoising.novelty.small_features import detection_limit
@@ -84,13 +85,16 @@ def amount_noise(parts: Decomposition, design: DesignMatrix) -> AmountNoise:
     fractions, sigma, jump = parts.fractions, parts.fraction_sigma, parts.jump
     count = len(fractions)
     factors = np.zeros((count, 1 + count, *jump.shape), np.float32)
-    factors[:, 0] = fractions * parts.jump_sigma
-    factors[np.arange(count), 1 + np.arange(count)] = jump * sigma
-    if not design.learned and count > 1:
-        share = sigma**2 / np.maximum((sigma**2).sum(axis=0), 1e-30)
-        factors[:, 1:] -= share[:, None] * (jump * sigma)[None]
-        length = np.sqrt((factors[:, 1:] ** 2).sum(axis=1))
-        factors[:, 1:] *= (jump * sigma / np.maximum(length, 1e-30))[:, None]
+    for rows in rows_at_once(*jump.shape):
+        part, error = factors[:, :, rows], jump[rows] * sigma[:, rows]
+        part[:, 0] = fractions[:, rows] * parts.jump_sigma[rows]
+        part[np.arange(count), 1 + np.arange(count)] = error
+        if not design.learned and count > 1:
+            square = sigma[:, rows] ** 2
+            share = square / np.maximum(square.sum(axis=0), 1e-30)
+            part[:, 1:] -= share[:, None] * error[None]
+            length = np.sqrt((part[:, 1:] ** 2).sum(axis=1))
+            part[:, 1:] *= (error / np.maximum(length, 1e-30))[:, None]
     return AmountNoise(design.unscaled_references.astype(np.float32), factors)
 
 

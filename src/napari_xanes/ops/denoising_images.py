@@ -82,8 +82,8 @@ def denoise_image(
     parts = decompose(explained, survey.weighted, design, method=method, progress=part(progress, 0.5, 0.9))
     del explained
     if reference_offset and len(spectra) > 1:
-        error = offset_uncertainty(parts.fractions.astype(np.float64), spectra, design, stack.energy, reference_offset)
-        parts = replace(parts, fraction_sigma=np.hypot(parts.fraction_sigma, error).astype(np.float32))
+        error = offset_uncertainty(parts.fractions, spectra, design, stack.energy, reference_offset)
+        parts = replace(parts, fraction_sigma=np.hypot(parts.fraction_sigma, error, out=error))
     result = describe(
         parts,
         design,

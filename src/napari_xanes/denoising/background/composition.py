@@ -78,10 +78,13 @@ def composition_prior(
     differences = design.references - common @ (common.T @ design.references)
     directions, sizes, _ = np.linalg.svd(differences, full_matrices=False)
     directions = directions[:, sizes > 1e-6 * sizes[0]][:, : design.references.shape[1] - 1]
-    deviation = (fractions - mean.astype(np.float32)[:, None, None]) * (jump * precision)
-    expected = apply_matrix(directions.T @ design.references, (bin_sums(deviation) / weight).astype(np.float32))
+    factor = jump * precision
+    deviations = [
+        bin_sums((image - share) * factor) for image, share in zip(fractions, mean.astype(np.float32), strict=True)
+    ]
+    expected = apply_matrix(directions.T @ design.references, (np.stack(deviations) / weight).astype(np.float32))
     contrast = float(np.linalg.norm(directions.T @ (design.references - mixture[:, None]), axis=0).sum())
-    bin_jump = np.maximum(bin_sums(jump * precision) / weight, 0.005)
+    bin_jump = np.maximum(bin_sums(factor) / weight, 0.005)
     noise_variance = 1 / np.maximum(binned.sample_precision, 1e-30)
     expected_precision = np.where(
         binned.sample_precision > 0, 1 / (noise_variance + (contrast * bin_jump * fraction_error) ** 2), 0

@@ -78,7 +78,11 @@ def error_parts(fractions: Float32Array, sigma: Float32Array, jump: Float32Array
     used : ndarray of bool, shape (Y, X)
         Pixels of the sample; slopes are taken between these only.
     """
-    return np.stack([sigma**2, _squared_slope(fractions, used), _squared_slope(np.log(jump), used)]).astype(np.float32)
+    parts = np.empty((3, *sigma.shape), np.float32)
+    np.square(sigma, out=parts[0])
+    for part, image in zip(parts[1:], (fractions, np.log(jump)), strict=True):
+        part[:] = _squared_slope(image, used)
+    return parts
 
 
 def _squared_slope(image: Float32Array, used: BoolArray) -> Float32Array:
@@ -187,4 +191,5 @@ def _ratio(variance: Float32Array, sigma: Float32Array) -> float:
 def calibrated_sigma(parts: Float32Array, factors: Float64Array) -> Float32Array:
     """Return the calibrated standard error (Y, X) from the parts (3, Y, X) of the variance and their factors."""
     least = np.maximum(factors, [_LEAST, 0, 0])
-    return np.asarray(np.sqrt(np.tensordot(np.square(MARGINS) * least, parts, 1)), np.float32)
+    variance: Float32Array = np.tensordot((np.square(MARGINS) * least).astype(np.float32), parts, 1)
+    return np.sqrt(variance, out=variance)

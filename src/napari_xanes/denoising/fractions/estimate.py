@@ -95,17 +95,20 @@ def estimate_fractions(
     """
     count = design.references.shape[1]
     covariance = design.covariance()[:count, :count]
-    scale = jump**2 * precision
-    if design.learned:
-        information = (1 / np.diag(covariance)).astype(np.float32)[:, None, None] * scale
-        return FractionEstimate(information * (amounts[:count] / jump), information)
-    if count == 1:
+    scale = jump**2
+    scale *= precision
+    if count == 1 and not design.learned:
         return FractionEstimate(scale[None], scale[None])
+    known_sum = not design.learned
+    factors = 1 / np.diag(_given_sum(covariance) if known_sum else covariance)
     sum_share = covariance.sum(axis=1) / covariance.sum()
-    excess = amounts[:count].sum(axis=0) - jump
-    fractions = (amounts[:count] - sum_share.astype(np.float32)[:, None, None] * excess) / jump
-    information = (1 / np.diag(_given_sum(covariance))).astype(np.float32)[:, None, None] * scale
-    return FractionEstimate(information * fractions, information)
+    excess = amounts[:count].sum(axis=0) - jump if known_sum else None
+    weighted, information = (np.empty((count, *jump.shape), np.float32) for _ in range(2))
+    for i, (factor, share) in enumerate(zip(factors.astype(np.float32), sum_share.astype(np.float32), strict=True)):
+        fraction = amounts[i] if excess is None else amounts[i] - share * excess
+        np.multiply(scale, factor, out=information[i])
+        np.multiply(fraction / jump, information[i], out=weighted[i])
+    return FractionEstimate(weighted, information)
 
 
 def _given_sum(covariance: Float64Array) -> Float64Array:

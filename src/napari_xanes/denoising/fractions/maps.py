@@ -103,7 +103,7 @@ def cleaned_fractions(
         adaptation = adapt(network, halves, seed=method.seed, device=method.device, progress=part(progress, 0.0, 0.5))
         network = adaptation.network
 
-    hidden = unexplained_fraction_variance(0.0 if design.learned else unexplained, jump, design)
+    hidden = _Hidden(0.0 if design.learned else unexplained, jump, design)
     margin = np.float32(HIDDEN_MARGIN**2)
     found, examined = (np.zeros(jump.shape, bool) for _ in range(2))
     lengths = [1.0]
@@ -129,34 +129,49 @@ def cleaned_fractions(
         )
         for i, known in enumerate(information):
             safe = np.maximum(known, 1e-12)
-            variance = np.where(known > 0, noise_scale / safe + hidden[i], np.inf)
-            fine = restore_fine_structure(maps[i], errors[i], weighted_estimate[i] / safe, variance)
+            noise = np.where(known > 0, noise_scale / safe, np.inf).astype(np.float32, copy=False)
+            fine = restore_fine_structure(maps[i], errors[i], weighted_estimate[i] / safe, noise + hidden[i])
             if boxes:
-                whole = errors[i]
+                whole, other = errors[i], hidden[i]
                 factors = calibrate(
-                    [held_out(box, halves, i, clean_half, noise_scale, hidden[i], whole) for box, halves in boxes]
+                    [held_out(box, halves, i, clean_half, noise_scale, other, whole) for box, halves in boxes]
                 )
+                del other
                 kinds = error_parts(fine.fractions, fine.sigma, jump, known > 0)
                 # Where measured fractions were kept, their error is that of the noise.
                 fine = replace(fine, sigma=np.where(fine.found, fine.sigma, calibrated_sigma(kinds, factors)))
             maps[i], errors[i] = fine.fractions, fine.sigma
             found[fine.found], examined[fine.examined] = True, True
             of = fine.examined
-            noise = np.where(known > 0, noise_scale / safe, np.inf)
             lengths.append(covariance_length(noise[of], fine.sigma[of], margin * hidden[i][of], hidden_length))
         return maps, errors
 
     motion = FrameMotion(square_shift, *images[:2])
     estimate = motion.without(estimate_fractions(cleaned.amounts, jump, ordinary, design), design)
     fractions, sigma = clean_ratios(estimate, clean) if design.learned else clean_fractions(estimate, clean)
+    del estimate
     if clear.any() and len(fractions) > 1:
         measured = motion.without(estimate_fractions(cleaned.amounts, jump, precision, design), design)
         fractions, sigma = restore_measured(fractions, sigma, measured, clear)
     if not design.learned and len(fractions) > 1:
-        sigma = np.sqrt(sigma**2 + margin * hidden)
+        for i, error in enumerate(sigma):
+            np.sqrt(error**2 + margin * hidden[i], out=error)
         fractions, sigma = normalize_sum(fractions, sigma)
     share = float(found.sum() / max(examined.sum(), 1))
     return CleanedFractions(fractions, sigma, adaptation, share, max(lengths))
+
+
+@dataclass(frozen=True)
+class _Hidden:
+    """The variance of each fraction that an unexplained variance per energy adds: one map at a time, (Y, X)."""
+
+    unexplained: float
+    jump: Float32Array
+    design: DesignMatrix
+
+    def __getitem__(self, number: int) -> Float32Array:
+        factors = unexplained_fraction_variance(self.unexplained, np.ones((1, 1), np.float32), self.design)
+        return np.asarray(factors[number] / self.jump**2, np.float32)
 
 
 def covariance_length(noise: Float32Array, sigma: Float32Array, hidden: Float32Array, hidden_length: float) -> float:
