@@ -11,6 +11,7 @@ from pydantic import BeforeValidator
 
 from napari_xanes import blocks
 from napari_xanes.arguments import Reference
+from napari_xanes.beam_jumps import told_about_lazy_drift
 from napari_xanes.edge import raise_if_frame_empty, require_absorption
 from napari_xanes.hidden_noise import on_hidden_noise
 from napari_xanes.maps.matching.doubts import Doubt
@@ -155,8 +156,7 @@ def match_library(
         K edges only: one spectrum of known phase, measured as the stack was. It gives the energy shift and the width of
         a library of theory, which is not used without. The spectrum has a valence, or the name of a member of the
         library in its name, which is better: ``{path: standard.txt, name: NiO}``.
-        An error of the axis of 0.5 eV is part of sigma; less if `calibrate_energy` was run, or the spectrum has the
-        stack's own energies.
+        An axis that may be 0.5 eV off is part of sigma; less after `calibrate_energy` or at the stack's own energies.
     shift : float
         Largest shift of a pixel's energies against the stack's, in eV; 0 for none. It is not used at a K edge, where a
         free shift would spoil the valence.
@@ -288,7 +288,7 @@ def match_library(
         raise_if_frame_empty(stack)
     maps = l_edge_maps(stack, library, matcher)
     warnings = [*window.warnings, *l_edge_warnings(library, matcher, ambiguous, offset), *on_hidden_noise(stack)]
-    warnings += mixed_warnings(library, groups, mixture=mixture)
+    warnings += [*mixed_warnings(library, groups, mixture=mixture), *told_about_lazy_drift(stack)]
     if mixture:
         mixed = MixtureSettings(library, endmembers or [], window, offset, broadening, background, ambiguous)
         fractions, mixture_warnings = mixture_maps(stack, mixed, matcher, progress=part(progress, share, 1.0))

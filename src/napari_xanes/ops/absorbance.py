@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from napari_xanes import blocks
 from napari_xanes._typing import BoolArray, Float32Array, Float64Array, IndexArray
 from napari_xanes.arguments import I0, as_mask
+from napari_xanes.beam_jumps import told_about_jumps
 from napari_xanes.computing import frames_of
-from napari_xanes.ops.beam_jumps import told_about_jumps
 from napari_xanes.ops.detector_gain import detector_gain
 from napari_xanes.ops.empty_area import empty_area
 from napari_xanes.ops.flats import dark_counts, incident

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
+from napari_xanes.beam_jumps import told_about_lazy_drift
 from napari_xanes.edge import Range, raise_if_frame_empty, require_absorption, tabulated_e0
 from napari_xanes.edge.elements import absorber as edge_at
 from napari_xanes.edge.elements import named_absorber
@@ -216,4 +217,5 @@ def normalize_edge(
         raise_if_frame_empty(stack)
     if isinstance(stack.noise, AmountNoise):
         told["noise"] = stack.noise.divided_by(told["edge_jump"].data)
+    told["warnings"] = [*told["warnings"], *told_about_lazy_drift(stack)]
     return stack.with_data(data, quantity="normalized", metadata=told)

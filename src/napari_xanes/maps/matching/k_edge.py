@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_xanes import blocks
 from napari_xanes._typing import Float32Array, Float64Array
+from napari_xanes.beam_jumps import told_about_lazy_drift
 from napari_xanes.edge import raise_if_frame_empty
 from napari_xanes.hidden_noise import on_hidden_noise
 from napari_xanes.maps.fitting.design import Design, build_design
@@ -100,7 +101,7 @@ def k_edge_maps(
     told = [*accuracy.warnings, *(learned.warnings if learned else ()), *_warnings(doubt)]
     metadata: dict[str, Any] = {
         "name": stack.name,
-        "warnings": [*design.warnings, *told, *on_hidden_noise(stack)],
+        "warnings": [*design.warnings, *told, *on_hidden_noise(stack), *told_about_lazy_drift(stack)],
         "library": settings,
         "fit": curve,
     }

@@ -8,9 +8,11 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+from tests.chunked import Chunked
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack, Spectrum
+from napari_xanes.beam_jumps import told_about_lazy_drift
 from napari_xanes.ops import correct_beam, crop, optical_depth
 from napari_xanes.sample import nmc_ni_k
 
@@ -113,7 +115,7 @@ def test_the_ring_current_tells_where_no_area_is_empty(still: SpectralStack) -> 
     assert not told(inner.with_data(inner.data, metadata={"ring_current": 400 * beam})), "the flats follow"
 
 
-def test_little_data_and_lazy_stacks_are_not_looked_at(still: SpectralStack) -> None:
+def test_little_data_are_not_looked_at_and_lazy_stacks_by_what_reads_them(still: SpectralStack) -> None:
     spoiled = under(still, refill(still, 25, 0.8))
     assert not told(spoiled.isel(slice(22, 28)))
     assert not told(crop(spoiled, region=(0, 9, 0, 9)))
@@ -164,3 +166,33 @@ def test_a_measured_stack_has_no_drift(real_data: Path) -> None:
     if not folder.is_dir():
         pytest.skip(f"no {folder}")
     assert not drift_told(nx.read(folder))
+
+
+def lazy(stack: SpectralStack) -> SpectralStack:
+    return stack.with_data(da.from_array(stack.data, chunks=(10, 64, 64)))
+
+
+@pytest.mark.parametrize("method", ["normalize_edge", "fit_references", "edge_energy", "match_library"])
+def test_what_reads_a_lazy_stack_tells_its_drift(still: SpectralStack, method: str) -> None:
+    references = still.metadata["references"]
+    options: dict[str, Any] = {}
+    if method in ("fit_references", "edge_energy"):
+        options["references"] = references
+    if method == "match_library":
+        options["library"] = references
+
+    def drifts(stack: SpectralStack) -> list[str]:
+        found = nx.run([nx.Step("optical_depth"), nx.Step(method, options)], stack).metadata["warnings"]
+        return [line for line in found if "pixels without sample changes slowly" in line]
+
+    (line,) = drifts(lazy(under(still, 1 - 0.1 * np.linspace(0, 1, 62))))
+    assert float(line.partition("slowly by ")[2].partition(" from")[0]) == pytest.approx(0.105, abs=0.03)
+    assert not drifts(lazy(still))
+
+
+def test_few_frames_of_a_lazy_stack_are_read(still: SpectralStack) -> None:
+    data = optical_depth(still).data
+    source = Chunked(np.concatenate([data, data]))
+    stack = SpectralStack(source.lazy(), np.linspace(8300, 8424, 124), "optical_depth")
+    told_about_lazy_drift(stack)
+    assert source.decoded.sum() == 16

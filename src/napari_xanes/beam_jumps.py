@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from napari_xanes._typing import Float64Array, IndexArray
+from napari_xanes.computing import frames_of
 from napari_xanes.spectrum import Spectrum
+from napari_xanes.spreading import spread
 from napari_xanes.stack import SpectralStack
 from napari_xanes.wording import first_few
 
@@ -25,6 +27,9 @@ _LEAST, _CLEAR = 0.02, 8.0
 
 _LEAST_DRIFT, _SMOOTH = 0.05, 5
 """A drift is also at least this share of what the sample changes over the energies; means over so many frames count."""
+
+_FRAMES = 16
+"""So many frames of a lazy stack are looked at: a drift is slow, and each frame has to be read."""
 
 _LEAST_CURRENT = 0.01
 """Smallest change of the logarithm of the ring current that images are searched for."""
@@ -67,9 +72,29 @@ def told_about_jumps(stack: SpectralStack, i0: Any, depth: Any) -> list[str]:
     ]
 
 
+def told_about_lazy_drift(stack: SpectralStack) -> list[str]:
+    """Say of optical depth that stays in its file what `told_about_jumps` says of a drift in memory.
+
+    `optical_depth` reads no frame of a lazy stack, so what reads them all says it: a few frames are read once more.
+    A jump counts as a drift here.
+    """
+    if not stack.is_lazy or stack.quantity != "optical_depth" or stack.energy.size < 8:
+        return []
+    chosen = spread(stack.energy.size, _FRAMES)
+    step = _step(stack.shape)
+    frames = frames_of(stack.data[chosen][..., ::step, ::step])
+    levels = _levels(np.stack([np.asarray(frame, np.float32) for frame in frames]))
+    return [] if levels is None else _of_drift(stack.energy[chosen], *levels)
+
+
+def _step(shape: tuple[int, ...]) -> int:
+    """Return the step between rows and columns with which about `_PIXELS` pixels of an image are looked at."""
+    return max(1, int(np.sqrt(np.prod(shape[1:]) / _PIXELS)))
+
+
 def _levels(depth: Any) -> tuple[Float64Array, Float64Array] | None:
     """Return the median depth (E,) of the thinnest pixels and of thicker ones; None where too few are finite."""
-    step = max(1, int(np.sqrt(np.prod(depth.shape[1:]) / _PIXELS)))
+    step = _step(depth.shape)
     part = depth[..., ::step, ::step].reshape(len(depth), -1).astype(np.float64)
     part = part[:, np.isfinite(part).all(axis=0)]
     if part.shape[1] < _FEWEST:
