@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,8 @@ from qtpy.QtWidgets import (
 
 import napari_xanes as nx
 from napari_xanes.colours import colour_of
+from napari_xanes.gui.dialog_plot import dialog_plot
 from napari_xanes.gui.present import present
-from napari_xanes.gui.upright_axis import UprightAxis
 from napari_xanes.io.column_choice import Choice, column_of
 from napari_xanes.io.spectra.columns import tables_of
 from napari_xanes.io.spectra.table import Table
@@ -139,13 +140,7 @@ class ColumnChooser(QDialog):
         present(self._table.verticalHeader()).hide()
         present(self._table.horizontalHeader()).setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         self._table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self._plot = pg.PlotWidget(axisItems={"left": UprightAxis()})
-        self._plot.setLabel("bottom", "energy (eV)")
-        self._plot.setLabel("left", "mu(E)")
-        self._plot.setBackground(None)
-        for side in ("bottom", "left"):
-            self._plot.getAxis(side).enableAutoSIPrefix(False)
-        self._plot.setMinimumHeight(150)
+        self._plot = dialog_plot("energy (eV)", "mu(E)", 150)
         self._status = QLabel(problem)
         self._status.setWordWrap(True)
         self._status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -240,7 +235,7 @@ class ColumnChooser(QDialog):
         """Show the roles that the reader found by itself."""
         self._preview()
         if not self.spectra:
-            self._status.setText(problem or self._status.text())
+            self._status.setText(_in_the_dialog(problem) or self._status.text())
             return
         table = self._tables[0]
         taken = self.spectra[0].metadata.get("columns")
@@ -273,5 +268,18 @@ class ColumnChooser(QDialog):
         for number, spectrum in enumerate(self.spectra[:_DRAWN], 1):
             self._plot.plot(spectrum.energy, spectrum.mu, pen=pg.mkPen(colour_of(number), width=1.5))
         said = "; ".join(self.spectra[0].metadata.get("reasons", ())) if self.spectra else ""
-        self._status.setText("\n".join(part for part in (said, text) if part))
+        self._status.setText("\n".join(part for part in (said, _in_the_dialog(text)) if part))
         present(self._buttons.button(QDialogButtonBox.StandardButton.Ok)).setEnabled(bool(self.spectra))
+
+
+def _in_the_dialog(text: str) -> str:
+    """Return what the reader says, with the table of the dialog in the place of Python's parameters.
+
+    Examples
+    --------
+    >>> _in_the_dialog("no energy among its columns: k, chi; choose one with energy=")
+    'no energy among its columns: k, chi; choose one in the table above'
+    >>> _in_the_dialog("no column of I0 was found; choose with i0= and signal=")
+    'no column of I0 was found; choose in the table above'
+    """
+    return re.sub(r"with (energy|i0|signal)=\d*( and (energy|i0|signal)=)?", "in the table above", text)

@@ -20,13 +20,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_xanes.gui.dialog_plot import dialog_plot
 from napari_xanes.gui.dialogs import ask_to_save
 from napari_xanes.gui.dock_layout import push_button, say, wrapping_label
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.theme import plot_colours, readable
-from napari_xanes.gui.upright_axis import UprightAxis
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -69,7 +69,7 @@ class PlanDialog(QDialog):
         self.dwell = _number(0.001, 1e4, 1.0, 0.1, " s")
         self.move_time = _number(0.0, 1e4, 0.5, 0.1, " s")
         self.axis_sigma = _number(0.0, 5.0, 0.05, 0.01, " eV")
-        self.curve = pg.PlotWidget(axisItems={"left": UprightAxis()})
+        self.curve = dialog_plot("time (s)", "", 160)
         self.said = wrapping_label()
         self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.save_button = push_button("Save…", "Write a table, a plan for Bluesky, or the curve", self.save)
@@ -112,13 +112,10 @@ class PlanDialog(QDialog):
         buttons.rejected.connect(self.reject)
         colours = plot_colours(self._viewer.theme)
         self.curve.setBackground(colours.background)
-        self.curve.setMinimumHeight(160)
         for side in ("left", "bottom"):
             axis = self.curve.getAxis(side)
-            axis.enableAutoSIPrefix(False)
             axis.setPen(colours.foreground)
             axis.setTextPen(colours.foreground)
-        self.curve.setLabel("bottom", "time (s)")
         self._line = self.curve.plot(pen=pg.mkPen(readable("#0072B2", colours.background), width=2), symbolSize=5)
         self._goal = pg.InfiniteLine(angle=0, pen=pg.mkPen(colours.foreground, style=Qt.PenStyle.DashLine))
         present = readable("#D55E00", colours.background)

@@ -21,8 +21,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_xanes.colours import colour_of
+from napari_xanes.gui.dialog_plot import dialog_plot
 from napari_xanes.gui.present import present
-from napari_xanes.gui.upright_axis import UprightAxis
 from napari_xanes.spectrum import Spectrum
 
 MOST_TICKED = 12
@@ -57,13 +57,7 @@ class RecordPicker(QWidget):
         self.search.setClearButtonEnabled(True)
         self.list = QListWidget()
         self.list.setToolTip("Tick the spectra to take; Space ticks the selected one, which is drawn below")
-        self._plot = pg.PlotWidget(axisItems={"left": UprightAxis()})
-        self._plot.setBackground(None)
-        self._plot.setLabel("bottom", "energy (eV)")
-        self._plot.setLabel("left", "mu(E)")
-        self._plot.setMinimumHeight(120)
-        for side in ("bottom", "left"):
-            self._plot.getAxis(side).enableAutoSIPrefix(False)
+        self._plot = dialog_plot("energy (eV)", "mu(E)", 120)
         self._about = QLabel()
         self._about.setWordWrap(True)
         layout = QVBoxLayout(self)
