@@ -90,7 +90,7 @@ def test_an_image_without_energies_says_how_to_give_them(viewer, add_stack, rng)
     workspace_of(viewer)
     add_stack()
     frames = viewer.add_image(rng.random((3, 24, 32)))
-    assert text_of(viewer) == "This image has no photon energies yet: press Attach energies… in the XANES dock"
+    assert text_of(viewer) == "No photon energies: press Attach energies… in XANES"
     viewer.layers.selection.active = viewer.layers[0]
     assert text_of(viewer).endswith(" eV")
     viewer.layers.selection.active = frames

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from napari_xanes.parameters import Parameter
 
 NO_ENERGIES = "This image has no photon energies yet"
-"""What the canvas and docks say of images with frames but without energies."""
+"""What docks say of images with frames but without energies."""
 
 _SHORTEST = 2.0  # s; a shorter time gives no reliable estimate
 

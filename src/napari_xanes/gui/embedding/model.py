@@ -162,10 +162,11 @@ def overlapping_frames(energy: Float64Array, library: Library, offset: float = 0
     low, high = library.span
     inside = np.flatnonzero((energy >= low + offset) & (energy <= high + offset))
     if inside.size < _FEWEST:
+        shared = f"share {inside.size} energies, {_FEWEST} are needed" if inside.size else "do not overlap"
         raise ValueError(
-            f"the stack's energies, {energy[0]:g} to {energy[-1]:g} eV, and those of the library {library.name!r}, "
-            f"{low:.0f} to {high:.0f} eV, do not overlap: choose the library of the element and edge that was "
-            "measured, or open a library file"
+            f"the stack, {energy[0]:g} to {energy[-1]:g} eV, and the library {library.name!r}, "
+            f"{low:.0f} to {high:.0f} eV, {shared}: choose the library of the element and edge that was measured, "
+            "or open a library file"
         )
     return slice(int(inside[0]), int(inside[-1]) + 1)
 

@@ -33,7 +33,7 @@ def in_one_line(stack: SpectralStack) -> str:
     if stack.quantity == "counts":
         parts.append("no flats" if stack.corrections.flat is None else "flats")
     sizes = sorted(set(stack.pixel_size or ()))
-    parts.append(f"pixels of {' × '.join(f'{size:g}' for size in sizes)} µm" if sizes else "no pixel size")
+    parts.append(f"pixels of {' × '.join(f'{size:.4g}' for size in sizes)} µm" if sizes else "no pixel size")
     return " · ".join(parts)
 
 

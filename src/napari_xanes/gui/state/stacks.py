@@ -13,7 +13,6 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_xanes.gui.contrast import set_limits_in_background
 from napari_xanes.gui.energy import current_step, energy_axis, energy_of_step
 from napari_xanes.gui.layers import is_stack, lacks_energies
-from napari_xanes.gui.wording import NO_ENERGIES
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -200,7 +199,7 @@ class StackFollower(QObject):
     def _text(self, viewer: Viewer) -> str:
         layer = self._layer
         if lacks_energies(viewer.layers.selection.active):
-            return f"{NO_ENERGIES}: press Attach energies… in the XANES dock"
+            return "No photon energies: press Attach energies… in XANES"  # a laptop's canvas has room for no more
         if layer is None or energy_axis(viewer, layer) in viewer.dims.displayed:
             return ""
         return " · ".join(filter(None, (self._note, f"{energy_of_step(layer, self._step):.1f} eV")))
