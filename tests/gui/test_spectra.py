@@ -13,7 +13,7 @@ import pytest
 from qtpy.QtCore import QObject
 from tests.gui.pressing import press_key
 
-from napari_xanes import SpectralStack
+from napari_xanes import SpectralStack, Spectrum
 from napari_xanes.gui.pixels import tiles
 from napari_xanes.gui.spectra import SpectraDock
 from napari_xanes.gui.spectra.curves import with_unit
@@ -294,8 +294,29 @@ def test_layers_come_and_go(viewer, dock, add_stack, point_at, stack, wait):
     viewer.layers.remove(first)
     assert dock.workspace.stacks.layer is second
     viewer.layers.remove(second)
+    assert dock.view.pages.currentIndex() == 0, "the references of the first stack are still there"
+    assert [c.kind for c in dock.view.plot.curves] == ["reference", "reference"]
+    references = dock.workspace.references
+    references.remove([spectrum.name for spectrum in references.spectra])
     assert dock.view.pages.currentIndex() == 1
-    assert dock.view.plot.curves == [] or all(c.kind == "reference" for c in dock.view.plot.curves)
+
+
+def test_references_are_drawn_without_a_stack(viewer, dock, add_stack):
+    energy = np.arange(8300.0, 8400.0)
+    dock.workspace.references.add([Spectrum("NiO", energy, 2 + np.arctan(energy - 8345))])
+    plot = dock.view.plot
+    assert dock.view.pages.currentIndex() == 0
+    assert [c.name for c in plot.curves] == ["NiO"]
+    (left, right), (low, high) = plot.main.vb.viewRange()
+    assert left < 8305 < 8395 < right
+    assert low < 0.6 < 3.4 < high
+    assert plot.main.getAxis("left").labelText == "absorption (a.u.)"
+    assert "drop a stack here" in dock.view.readout.text()
+    dock.workspace.references.set_checked("NiO", False)
+    assert dock.view.pages.currentIndex() == 1
+    add_stack()
+    assert dock.view.pages.currentIndex() == 0
+    assert "cursor" in dock.view.readout.text()
 
 
 def test_neighbouring_pixels_of_lazy_data_are_shown_at_once(viewer, dock, add_stack, point_at, stack, wait):

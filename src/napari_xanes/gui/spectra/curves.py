@@ -45,6 +45,13 @@ def scale_onto(energy: Values, mu: Values, target_energy: Values, target: Values
     return scaled
 
 
+def asking(*, stack: bool, flat: bool) -> str:
+    """Return what to do to see a spectrum: whether there is a stack, and whether the view is flat."""
+    if not stack:
+        return "References only: drop a stack here to compare it with them"
+    return "Move the cursor over the image to see spectra" if flat else "The 3D view shows no spectra: switch to 2D"
+
+
 def readout(layer: Layer, index: tuple[int, ...], energy: float, value: float, quantity: str) -> str:
     """Return the text under the plot: position of the cursor, photon energy and value of a quantity."""
     xanes = layer.metadata["xanes"]

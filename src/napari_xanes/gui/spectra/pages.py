@@ -14,6 +14,7 @@ from napari_xanes.gui.dock_layout import EMPTY_STATE, say, wrapping_label
 from napari_xanes.gui.layers import lacks_energies, lay_out_as, shape_of, use_energies, was_stack, why_no_stack
 from napari_xanes.gui.placement import pixel_size_of
 from napari_xanes.gui.spectra.profile_page import ProfilePage
+from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.telling import tell
 from napari_xanes.gui.wording import NO_ENERGIES
 from napari_xanes.stack import Quantity, SpectralStack
@@ -142,7 +143,7 @@ class EnergiesPage(QWidget):
 
 
 class Pages(QStackedWidget):
-    """The plot of a stack, or what to do without one; profiles along lines while they are asked for.
+    """The plot of a stack or of references alone, or what to do without; profiles along lines while they are asked for.
 
     Parameters
     ----------
@@ -181,7 +182,8 @@ class Pages(QStackedWidget):
         if self._shows_profiles:
             self.setCurrentWidget(self.profiles)
         else:
-            self.setCurrentIndex(2 if lacks_energies(active) else (1 if stack is None else 0))
+            empty = stack is None and not workspace_of(self._viewer).references.drawn
+            self.setCurrentIndex(2 if lacks_energies(active) else int(empty))
         self.energies.show_layer(active)
         self.empty.show_reason(self.reason())
 

@@ -13,7 +13,7 @@ from napari_xanes.gui.energy import energies_of, energy_of_step, go_to_step, pla
 from napari_xanes.gui.pixels.region_changes import hide_region
 from napari_xanes.gui.pixels.spectra import Values
 from napari_xanes.gui.spectra.curve_sources import CurveSources
-from napari_xanes.gui.spectra.curves import readout
+from napari_xanes.gui.spectra.curves import asking, readout
 from napari_xanes.gui.spectra.display import MODES, Composer, axis_label
 from napari_xanes.gui.spectra.handles import StepHandles
 from napari_xanes.gui.spectra.pages import Pages
@@ -121,9 +121,8 @@ class SpectrumView(QWidget):
             self.redrawn.emit()
 
     def label(self) -> str:
-        """Return quantity and unit of the curves; no text without a stack."""
-        layer = self._stacks.layer
-        return axis_label(self.handles.mode(self._mode), self._quantity()) if layer is not None else ""
+        """Return quantity and unit of the curves."""
+        return axis_label(self.handles.mode(self._mode), self._quantity() or "reference")
 
     def _quantity(self) -> str:
         layer = self._stacks.layer
@@ -201,7 +200,7 @@ class SpectrumView(QWidget):
         self._on_layers()
         if layer is not None:
             self._workspace.references.offer(layer)
-            self.plot.set_labels(self.label())
+        self.plot.set_labels(self.label())
         self._on_step()
         self.redraw()
         self.plot.show_all()
@@ -240,10 +239,7 @@ class SpectrumView(QWidget):
             self.redraw()
 
     def _ask_for_cursor(self) -> None:
-        flat = self._viewer.dims.ndisplay == 2
-        self.readout.setText(
-            "Move the cursor over the image to see spectra" if flat else "The 3D view shows no spectra: switch to 2D"
-        )
+        self.readout.setText(asking(stack=self._stacks.layer is not None, flat=self._viewer.dims.ndisplay == 2))
 
     def _on_spectrum(self, index: tuple[int, ...], values: Values) -> None:
         layer = self._stacks.layer
@@ -271,7 +267,9 @@ class SpectrumView(QWidget):
 
     def _on_references(self) -> None:
         self.curves.set_references(self._workspace.references)
-        self.redraw()
+        self._on_layers()
+        if self._stacks.layer is None:
+            self.plot.show_all()
 
     def _on_fit(self) -> None:
         """Draw the fit of the workspace and its residual."""
