@@ -340,6 +340,11 @@ def test_a_cancelled_run_adds_no_layers(viewer: Any, dock: DenoiseDock, layer: A
         assert dock.compare.isHidden()
 
 
+def is_seen(widget: Any) -> bool:
+    """Return whether no part of a widget is scrolled away or covered."""
+    return bool(widget.isVisible() and widget.visibleRegion().boundingRect() == widget.rect())
+
+
 def test_a_failure_is_a_notification_and_marks_the_field(
     viewer: Any, dock: DenoiseDock, layer: Any, wait: Any, errors: list[str]
 ) -> None:
@@ -351,6 +356,8 @@ def test_a_failure_is_a_notification_and_marks_the_field(
     assert "'short' covers" in errors[0]
     form = dock.method_panel.form()
     assert "border" in form.field("references").widget.styleSheet()
+    assert "crop the stack" in form._problem.text(), "napari cuts its notifications"
+    wait(lambda: is_seen(form._problem))
     assert not form.field("noise").widget.styleSheet()
     assert list(viewer.layers) == [layer]
     form.fill({"reference_offset": 9.0})

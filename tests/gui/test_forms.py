@@ -95,6 +95,23 @@ def test_a_wrong_field_is_marked(form: Form, name: str, typed: str, text: str) -
     assert form.field(name).widget.styleSheet() == ""
 
 
+def test_the_reason_stands_above_its_field_and_goes_with_a_change(form: Form) -> None:
+    fields = ("number", "values")
+    for name in fields:
+        form.mark(name, f"wrong {name}")
+        rows, field = form._rows, form.field(name).widget
+        assert rows.getWidgetPosition(form._problem)[0] == rows.getWidgetPosition(field)[0] - 1
+        assert form._problem.text() == f"wrong {name}"
+        assert not form._problem.isHidden()
+    form.mark(None, "nothing can be done")
+    assert form._rows.getWidgetPosition(form._problem)[0] == 0
+    assert not any(form.field(name).widget.styleSheet() for name in fields)
+    count = form._rows.rowCount()
+    form.field("number").widget.setText("1")
+    assert form._problem.isHidden()
+    assert form._rows.rowCount() == count - 1
+
+
 def test_range_with_one_number_is_refused(form: Form) -> None:
     form.fill({"window": (1.0, 2.0)})
     assert form.values()["window"] == (1.0, 2.0)

@@ -12,8 +12,8 @@ from typing import Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, SpinBox
 from magicgui.widgets.bases import ValueWidget
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtCore import QTimer, Signal
+from qtpy.QtWidgets import QFormLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_xanes.arguments import load_ranges
 from napari_xanes.gui.dock_layout import narrowed, say
@@ -201,7 +201,7 @@ class Form(QWidget):
         self._problem.setWordWrap(True)
         self._problem.setStyleSheet("color: #D55E00;")
         self._problem.hide()
-        rows = QFormLayout()
+        self._rows = rows = QFormLayout()
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)  # a long label never widens its dock
@@ -225,7 +225,6 @@ class Form(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(rows)
-        layout.addWidget(self._problem)
 
     def _on_change(self, *_: Any) -> None:
         self.mark(None)
@@ -265,12 +264,28 @@ class Form(QWidget):
         return read
 
     def mark(self, name: str | None, text: str = "") -> None:
-        """Mark one field as wrong and show the error text; None removes the mark."""
+        """Mark one field as wrong and show the error text above it; None marks none, and shows the text on top."""
         for field_name, field in self._fields.items():
             style = "border: 1px solid #D55E00;" if field_name == name else ""
             if field.widget.styleSheet() != style:  # a new style takes Qt a millisecond, the same one too
                 field.widget.setStyleSheet(style)
+        if self._rows.indexOf(self._problem) >= 0:
+            self._rows.takeRow(self._problem)
         say(self._problem, text)
+        if text:
+            self._rows.insertRow(0 if name is None else self._row_of(name), self._problem)
+            QTimer.singleShot(0, self._scroll_to_problem)  # when it has its place
+
+    def _row_of(self, name: str) -> int:
+        row, _role = self._rows.getWidgetPosition(self._fields[name].widget)
+        return int(row or 0)
+
+    def _scroll_to_problem(self) -> None:
+        area = self.parentWidget()
+        while area is not None and not isinstance(area, QScrollArea):
+            area = area.parentWidget()
+        if area is not None:
+            area.ensureWidgetVisible(self._problem)
 
 
 def _tooltip(parameter: Parameter) -> str:

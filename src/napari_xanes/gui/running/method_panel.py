@@ -30,7 +30,7 @@ from napari_xanes.gui.run_keys import RunKeys
 from napari_xanes.gui.running.preparing import run_after
 from napari_xanes.gui.running.stack_note import StackNote, StepsBefore
 from napari_xanes.gui.state.workspace import workspace_of
-from napari_xanes.gui.telling import tell
+from napari_xanes.gui.telling import sentence, tell
 from napari_xanes.gui.wording import is_about
 from napari_xanes.history import Step
 from napari_xanes.registry import Method
@@ -285,10 +285,11 @@ class MethodPanel(QWidget):
         self.job.then(lambda: self.finished.emit(result))
 
     def _failed(self, error: Exception) -> None:
-        for name, parameter in self.form().method.parameters.items():
-            if isinstance(error, ValueError) and is_about(str(error), parameter):
-                self.form().mark(name, str(error))
-                self.show_tab("parameters")
+        """Show an error as a notification, which napari cuts, and in the form, where it stays."""
+        parameters = self.form().method.parameters.items() if isinstance(error, ValueError) else ()
+        about = [name for name, parameter in parameters if is_about(str(error), parameter)]
+        self.form().mark(about[-1] if about else None, sentence(error))
+        self.show_tab("parameters")
         tell(error)
 
     def warn(self, notes: Mapping[str, Any]) -> str:
