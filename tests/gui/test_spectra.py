@@ -316,7 +316,7 @@ def test_references_are_drawn_without_a_stack(viewer, dock, add_stack):
     assert dock.view.pages.currentIndex() == 1
     add_stack()
     assert dock.view.pages.currentIndex() == 0
-    assert "cursor" in dock.view.readout.text()
+    assert "drop a stack" not in dock.view.readout.text()
 
 
 def test_neighbouring_pixels_of_lazy_data_are_shown_at_once(viewer, dock, add_stack, point_at, stack, wait):
