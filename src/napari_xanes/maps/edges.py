@@ -94,7 +94,7 @@ def _fit_state(
         trials = [] if learned is None else learned.to_numbers()
     if references is not None:
         design = fit_near_edge(stack, references, edge.e0)
-        axis_shift = axis_shift_of(stack, design) if axis_shift is None else axis_shift
+        axis_shift = axis_shift_of(stack, sample, edge, design) if axis_shift is None else axis_shift
         if disagreement is None:
             fit = EdgeFit(edge, sample, energy, level, min_jump, scales.smooth or 0.0, scales.noise, scales.shift)
             calibration = calibration_of(stack, references, edge, fit, level)

@@ -90,3 +90,42 @@ def test_flattened_spectra_widen_the_valence_and_are_told(strength: float) -> No
     assert state["disagreement"] == pytest.approx(error.mean(), abs=0.25 * abs(error.mean()))
     alone = edge_energy(stack(strength=strength), references=references(), disagreement=0.0)["valence"]
     assert np.mean(np.abs(error) < 2 * alone.sigma[alone.mask]) < 0.9
+
+
+def few(count: int, noise: float, seed: int, strength: float = 0.0) -> tuple[SpectralStack, np.ndarray]:
+    """Return a row of few pixels, and their shares of the higher reference."""
+    share = np.linspace(0.3, 0.7, count) if count > 1 else np.array([0.5])
+    low, high = (reference.at(AXIS)[:, None, None] for reference in references())
+    data = 0.4 * flattened((1 - share) * low + share * high, strength) + 0.3 * (AXIS[:, None, None] / AXIS[0]) ** -3
+    data += noise * np.random.default_rng(seed).standard_normal(data.shape)
+    metadata = {"element": "Ni", "edge": "K"}
+    return SpectralStack(data.astype(np.float32), AXIS, "optical_depth", metadata=metadata), share
+
+
+@pytest.mark.parametrize("count", [1, 2, 6, 12])
+@pytest.mark.parametrize("moved", [0.5, -1.0])
+def test_few_pixels_tell_another_axis(count: int, moved: float) -> None:
+    pixels, share = few(count, 0.002, seed=count)
+    maps = edge_energy(pixels, references=references(moved))
+    valence = maps["valence"]
+    assert maps.history[-1].state["axis_shift"] == pytest.approx(-moved, abs=0.1)
+    assert any("the stack fits better if the references are shifted by" in text for text in maps.metadata["warnings"])
+    assert (np.abs(valence.data - 2 - share) < 2 * valence.sigma)[valence.mask].all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("noise", [0.0003, 0.004, 0.02])
+def test_few_pixels_of_the_same_axis_raise_no_doubt(count: int, noise: float) -> None:
+    for seed in range(3):
+        state = edge_energy(few(count, noise, seed)[0], references=references()).history[-1].state
+        assert state["axis_shift"] == 0
+        assert abs(state["disagreement"]) < 0.1
+
+
+def test_two_pixels_tell_flattened_spectra() -> None:
+    pixels, share = few(2, 0.002, seed=3, strength=1.0)
+    maps = edge_energy(pixels, references=references())
+    valence = maps["valence"]
+    assert (np.abs(valence.data - 2 - share) > 0.15).all()
+    assert (np.abs(valence.data - 2 - share) < 2 * valence.sigma).all()
+    assert any("below that of a mixture of the references" in text for text in maps.metadata["warnings"])
