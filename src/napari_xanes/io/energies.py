@@ -19,6 +19,26 @@ from napari_xanes.io.files import lines_of, read_text
 JOULE = 1.602176634e-19
 """One electronvolt in J (exact, SI 2019)."""
 
+NO_ENERGY = "no unit of energy"
+"""How the source of `to_ev` ends where a file says that its energies are lengths or angles."""
+
+_OTHER_UNITS = {
+    "m",
+    "mm",
+    "um",
+    "µm",
+    "μm",
+    "nm",
+    "pm",
+    "å",
+    "angstrom",
+    "angstroms",
+    "ang",
+    "1/å",
+    "1/angstrom",
+    "1/nm",
+}
+_OTHER_UNITS |= {"deg", "degree", "degrees", "°", "rad", "mrad", "urad", "steps"}
 _UNITS = {"ev": 1.0, "electronvolt": 1.0, "electronvolts": 1.0, "kev": 1e3, "j": 1 / JOULE, "joule": 1 / JOULE}
 TEXT_BYTES = 4 << 20
 """No text of energies is larger than this."""
@@ -48,7 +68,8 @@ def to_ev(
     energy : array of float64, shape (E,)
         In eV.
     source : str
-        ``"eV"`` where the file said so, ``"keV (guessed: below 100)"`` where not.
+        ``"eV"`` where the file said so, ``"keV (guessed: below 100)"`` where not. Of a length or an angle it ends with
+        `NO_ENERGY`, and the numbers stay as they are: `facts.usable_energies` refuses them.
 
     Examples
     --------
@@ -59,6 +80,8 @@ def to_ev(
     factor = _UNITS.get((unit or "").strip().lower())
     if factor is not None:
         source = str(unit).strip()
+    elif (unit or "").strip().lower() in _OTHER_UNITS:
+        factor, source = 1.0, f"{str(unit).strip()}, {NO_ENERGY}"
     elif axis.size and np.nanmax(np.where(np.isfinite(axis), axis, -np.inf)) < kev_below:
         factor, source = 1e3, f"keV (guessed: below {kev_below:g})"
     else:

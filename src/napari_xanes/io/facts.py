@@ -10,7 +10,7 @@ import numpy as np
 from napari_xanes._typing import Float64Array
 from napari_xanes.alignment import Alignment
 from napari_xanes.history import to_plain
-from napari_xanes.io.energies import ev_per_unit
+from napari_xanes.io.energies import NO_ENERGY, ev_per_unit
 from napari_xanes.parameter_map import checked_pixel_size
 from napari_xanes.spectrum import KEV_LIMIT
 from napari_xanes.stack import Quantity, SpectralStack
@@ -85,7 +85,7 @@ def _element_and_edge(absorber: str) -> tuple[str, str]:
 
 def _factor(read_as: str, unit: str) -> float:
     """Return what energies are multiplied by that were read in one unit and are of another."""
-    assumed, wanted = ev_per_unit(read_as), ev_per_unit(unit)
+    assumed, wanted = 1.0 if read_as.endswith(NO_ENERGY) else ev_per_unit(read_as), ev_per_unit(unit)
     if assumed is None or wanted is None:
         raise ValueError(
             f"energy_unit={unit!r}: the energies do not come from numbers of one unit ({read_as}); give them as "
@@ -109,14 +109,20 @@ def usable_energies(energy: Float64Array, read_as: str, unit: str | None) -> tup
     Raises
     ------
     ValueError
-        If they lie where no edge is, in the unit that was given, too.
+        If they lie where no edge is, in the unit that was given, too, or the file says that they are no energies.
 
     Examples
     --------
     >>> usable_energies(np.array([7.1, 7.2]), "eV", "keV")
     (array([7100., 7200.]), 'keV (given)')
     """
-    if energy[-1] >= KEV_LIMIT and energy[0] < _HIGHEST:
+    if read_as.endswith(NO_ENERGY):
+        if unit is None:
+            raise ValueError(
+                f"the file says that its energies, {energy[0]:.5g} to {energy[-1]:.5g}, are in "
+                f"{read_as.split(',')[0]}: pass energies= in eV, or energy_unit= if the unit is wrong"
+            )
+    elif energy[-1] >= KEV_LIMIT and energy[0] < _HIGHEST:
         return energy, read_as
     range_read = f"{energy[0]:.4g} to {energy[-1]:.4g} eV"
     if unit is None:

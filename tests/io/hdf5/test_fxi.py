@@ -63,3 +63,14 @@ def test_complex_numbers_are_named(tmp_path, frames):
     path = write_fxi(tmp_path / "a.h5", (frames + 1j).astype("c8"), KEV)
     with pytest.raises(ValueError, match="/img_xanes must be .*; they hold complex numbers of shape"):
         io.read(path)
+
+
+@pytest.mark.parametrize("unit", ["nm", "angstrom", "deg"])
+def test_lengths_and_angles_are_no_energies(tmp_path, frames, unit):
+    path = write_fxi(tmp_path / "a.h5", frames, KEV)
+    with h5py.File(path, "a") as file:
+        file["X_eng"].attrs["units"] = unit
+    with pytest.raises(ValueError, match=rf"that its energies, 7\.\d+ to 7\.\d+, are in {unit}: pass energies= in eV"):
+        io.read(path)
+    np.testing.assert_array_equal(io.read(path, energies=ENERGY).energy, ENERGY)
+    np.testing.assert_allclose(io.read(path, energy_unit="keV").energy, ENERGY)

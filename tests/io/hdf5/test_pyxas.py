@@ -74,3 +74,10 @@ def test_complex_numbers_are_named(name, tmp_path, frames):
         file[name], file["XEng"] = (frames + 1j).astype("c8"), KEV
     with pytest.raises(ValueError, match=f"/{name} must be .*; they hold complex numbers of shape"):
         io.read(tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize("marks", [{}, {"note": "NMC", "scan_id": 3}])
+def test_energies_along_the_last_axis_are_refused(tmp_path, frames, marks):
+    turned = np.moveaxis(frames, 0, -1)
+    with pytest.raises(ValueError, match="4 energies: its energies lie along the last axis; write them"):
+        io.read(write(tmp_path / "a.h5", img_xanes=turned, X_eng=KEV, **marks))

@@ -34,6 +34,21 @@ def mean_frame(dataset: h5py.Dataset) -> tuple[NDArray[np.float32], int]:
     return (total / max(1, n_frames)).astype(np.float32), n_frames
 
 
+def check_energies_first(images: h5py.Dataset, n_energies: int) -> None:
+    """Refuse images (Y, X, E) where (E, Y, X) is expected: their rows would be cut to the number of energies.
+
+    Raises
+    ------
+    ValueError
+        If the last axis has one entry for each energy, and the first has not.
+    """
+    if images.shape[0] != n_energies == images.shape[-1]:
+        raise ValueError(
+            f"{images.name} has shape {images.shape} and {n_energies} energies: its energies lie along the last axis; "
+            "write them along the first, (E, Y, X)"
+        )
+
+
 def exposures(times: h5py.Dataset | None, n_frames: int, seconds: float) -> dict[str, Any]:
     """Return ``exposure`` in s as metadata: one number for all frames, or one for each.
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.hdf5.file import array, child, in_words, is_hdf5, load, open_hdf5, row, text
+from napari_xanes.io.hdf5.frames import check_energies_first
 from napari_xanes.io.length_units import length_in_um
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
@@ -45,6 +46,7 @@ def read(path: Path) -> RawStack:
         if images is None or images.ndim not in (3, 4) or keys is None:
             found = [in_words(file, name) for name in ("img_xanes", "X_eng")]
             raise ValueError(f"/img_xanes must be (E, Y, X) and /X_eng (E,); they hold {found[0]}, and {found[1]}")
+        check_energies_first(images, keys.size)
         energy, unit = to_ev(keys[()], text(keys.attrs.get("units", "")))
         metadata: dict[str, Any] = {"energy_unit": unit}
         for name in _NUMBERS:

@@ -15,6 +15,7 @@ import numpy as np
 from napari_xanes.io.energies import given_energies, to_ev
 from napari_xanes.io.frames import filled_length
 from napari_xanes.io.hdf5.file import array, child, in_words, is_hdf5, load, open_hdf5, row, text
+from napari_xanes.io.hdf5.frames import check_energies_first
 from napari_xanes.io.quantity_guess import guess_quantity
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
@@ -67,6 +68,8 @@ def read(path: Path, energies: Any = None) -> RawStack:
             )
         if not keys.size and energies is None:
             raise ValueError(f"/{names[1]} is empty; pass energies=")
+        if energies is None:
+            check_energies_first(images, keys.size)
         energy, unit = to_ev(keys[()], text(keys.attrs.get("units", "")))
         data = load(images)
         quantity, source = _quantity(data, energy if energies is None else given_energies(energies)[0])
