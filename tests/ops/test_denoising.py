@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 from scipy.ndimage import binary_dilation, shift
@@ -171,8 +172,6 @@ def test_background_removal_alone_keeps_the_noise(sample: Sample, references: li
 
 
 def test_lazy_stack_gives_a_lazy_result(sample: Sample, references: list[Spectrum], cleaned: SpectralStack) -> None:
-    import dask.array as da
-
     lazy = sample.stack.with_data(da.from_array(sample.stack.data, chunks=(5, 30, 96)))
     denoised = nx.ops.denoise(lazy, references=references)
     assert denoised.is_lazy
@@ -294,3 +293,6 @@ def test_references_with_an_energy_offset_are_detected_on_large_images(
     off = [replace(reference, energy=reference.energy - 0.8) for reference in references]
     state = nx.ops.denoise.fit(large.stack, references=off, reference_offset=None, background="auto")
     assert state["reference_offset"] == pytest.approx(0.8, abs=0.15)
+    for chunks in ((3, 1, 160), (5, 37, 90)):
+        lazy = large.stack.with_data(da.from_array(large.stack.data, chunks))
+        assert nx.ops.denoise.fit(lazy, references=off, reference_offset=None, background="auto") == state

@@ -8,14 +8,18 @@ from functools import wraps
 from math import isqrt
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BeforeValidator
 
+from napari_xanes._typing import Block
+from napari_xanes.blocks import on_threads, rows_per_slab, slabs
 from napari_xanes.denoising.energy_offset import MAX_OFFSET, detect_energy_offset
 from napari_xanes.denoising.network.one_thread import one_thread_each
 from napari_xanes.denoising.result import as_denoising_result
 from napari_xanes.denoising.survey import survey_stack
 from napari_xanes.edge import require_absorption
 from napari_xanes.noise import AmountNoise
+from napari_xanes.on_demand import reader_of, reads_rows_alone
 from napari_xanes.ops.denoising_images import as_absorption, denoise_image, denoise_slices, normalized_references
 from napari_xanes.ops.slices import slices_of
 from napari_xanes.parameters import Param
@@ -66,7 +70,28 @@ def _subsampled(stack: SpectralStack) -> SpectralStack:
     step = isqrt(stack.shape[1] * stack.shape[2] // _ENOUGH_PIXELS)
     if step < 2:
         return stack
-    return stack.isel(box=(slice(None, None, step), slice(None, None, step)))
+    some = stack.isel(box=(slice(None, None, step), slice(None, None, step)))
+    return some.with_data(_read_some(stack.data, step)) if stack.is_lazy else some
+
+
+def _read_some(data: Any, step: int) -> Block:
+    """Return every n-th row and column of a dask array (E, Y, X), read once: these rows alone, if it can be."""
+    rows = range(0, data.shape[1], step)
+    out = np.empty((len(data), len(rows), -(-data.shape[2] // step)), data.dtype)
+    if not reads_rows_alone(data):
+        for covered, slab in slabs(data, max(1, rows_per_slab(data.shape) // step) * step):
+            few = slab[:, ::step, ::step]
+            out[:, covered.start // step :][:, : few.shape[1]] = few
+        return out
+    read = reader_of(data)
+
+    def load(number: int) -> float:
+        row = rows[number]
+        out[:, number] = read(slice(0, len(data)), slice(row, row + 1))[:, 0, ::step]
+        return 0.0
+
+    on_threads(load, range(len(rows)))
+    return out
 
 
 def require_denoisable(stack: SpectralStack, references: list[Spectrum] | None) -> None:
