@@ -46,15 +46,14 @@ def krige(weighted_estimate: Tensor, information: Tensor, guide: Tensor, mean: T
     padded = torch.zeros(len(weighted_estimate), *grid.size, device=guide.device)
     inside = padded[:, :height, :width]
 
-    def field(waves: Tensor, root: Tensor, number: int) -> Tensor:
-        scaled = _scale(waves[:, number].clone(), root[:, number])
-        image: Tensor = torch.fft.irfft2(scaled, s=grid.size)[..., :height, :width]
-        return image
-
-    def combined(waves: Tensor, root: Tensor) -> Tensor:
+    def combined(waves: Tensor, root: Tensor, work: Tensor) -> Tensor:
         """Return the map that the two fields make, (B, H, W)."""
-        level = field(waves, root, 0)
-        return torch.addcmul(level, field(waves, root, 1), guide)
+        level, slope = (
+            torch.fft.irfft2(_scale(work[:, i].copy_(waves[:, i]), root[:, i]), s=grid.size)[..., :height, :width]
+            for i in (0, 1)
+        )
+        image: Tensor = level.addcmul_(slope, guide)
+        return image
 
     def spread(values: Tensor, root: Tensor, out: Tensor) -> Tensor:
         """Return the transform of what values (B, H, W) say about the two fields: the adjoint of `combined`."""
@@ -68,7 +67,7 @@ def krige(weighted_estimate: Tensor, information: Tensor, guide: Tensor, mean: T
         root = _for_pairs(power.sqrt())
 
         def normal(waves: Tensor, out: Tensor, root: Tensor = root) -> Tensor:
-            return spread(combined(waves, root).mul_(information), root, out).add_(waves)
+            return spread(combined(waves, root, out).mul_(information), root, out).add_(waves)
 
         target = torch.addcmul(weighted_estimate, information, mean[:, None, None], value=-1)
         spread(target, root, residual).sub_(normal(state, image))
@@ -91,7 +90,7 @@ def krige(weighted_estimate: Tensor, information: Tensor, guide: Tensor, mean: T
                 measured = torch.view_as_real(waves).square().sum(dim=-1).div_(count)
                 old.copy_(grid.radial_mean(measured.add_(old.reciprocal_().add_(known).reciprocal_())))
             _scale(state, _for_pairs(power.rsqrt()))  # the same fields, whitened by the new spectra
-    return combined(state, root).add_(mean[:, None, None])
+    return combined(state, root, image) + mean[:, None, None]
 
 
 def _information_of_fields(information: Tensor, guide: Tensor, count: int) -> tuple[Tensor, Tensor]:

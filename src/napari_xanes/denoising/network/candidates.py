@@ -70,7 +70,8 @@ class AbsorptionGuide:
     """What the absorption tells about places of structure; the same for all maps of a stack.
 
     ``contrast``, the local contrast of the absorption, and ``even``, for each of `EDGES` where the absorption is even,
-    (B, H, W); ``jump_scale`` and ``absorption_scale`` (B, 1, 1), large edge jumps and absorptions.
+    (B, H, W), or empty until it is needed; ``jump_scale`` and ``absorption_scale`` (B, 1, 1), large edge jumps and
+    absorptions.
     """
 
     contrast: Tensor
@@ -95,11 +96,11 @@ class MapStatistics:
 
 
 def absorption_guide(jump: Tensor, absorption: Tensor, absorption_sigma: Tensor) -> AbsorptionGuide:
-    """Compute what the whole images (B, H, W) of `NoisyMaps` tell about places of structure."""
+    """Compute what the whole images (B, H, W) of `NoisyMaps` tell about places of structure, except `even`."""
     scale = _quantile(absorption, 0.995).clamp(min=0.05)
     return AbsorptionGuide(
         contrast=local_contrast(absorption, absorption_sigma, scale),
-        even=tuple(evenness(absorption, absorption_sigma, scale, share) for _, share in EDGES),
+        even=(),
         jump_scale=_quantile(jump, 0.998).clamp(min=0.02),
         absorption_scale=scale,
     )
@@ -130,14 +131,25 @@ def crop_maps(
     return cropped, replace(statistics, guide=guide, kriged=statistics.kriged[box])
 
 
+def with_evenness(maps: NoisyMaps, statistics: MapStatistics) -> MapStatistics:
+    """Return statistics that know where the absorption of the maps, or of a part of them, is even.
+
+    A pixel depends on those around it up to a distance of 16.
+    """
+    guide = statistics.guide
+    even = (evenness(maps.absorption, maps.absorption_sigma, guide.absorption_scale, share) for _, share in EDGES)
+    return replace(statistics, guide=replace(guide, even=tuple(even)))
+
+
 def candidates(maps: NoisyMaps, statistics: MapStatistics) -> tuple[Tensor, Tensor]:
     """Return the cleaned maps (B, N_CANDIDATES, H, W) and features (B, N_FEATURES, H, W) of about unit size."""
+    statistics = with_evenness(maps, statistics)
     images, hints = cleaned_maps(maps, statistics)
     return images, network_features(images, hints, maps, statistics)
 
 
 def cleaned_maps(maps: NoisyMaps, statistics: MapStatistics) -> tuple[Tensor, Tensor]:
-    """Return the cleaned maps (B, N_CANDIDATES, H, W), and hints (B, 4, H, W).
+    """Return the cleaned maps (B, N_CANDIDATES, H, W), and hints (B, 4, H, W); `with_evenness` comes before.
 
     The hints are how well the map is known in each pixel and at two of the radii of `POOLS`, and its slope on the
     guide.

@@ -174,15 +174,16 @@ def _clean_in_tiles(
     progress: Progress | None,
 ) -> None:
     """Fill a map and its error tile by tile; each tile is computed with the surroundings that influence it."""
-    from napari_xanes.denoising.network.candidates import cleaned_maps, crop_maps
+    from napari_xanes.denoising.network.candidates import cleaned_maps, crop_maps, with_evenness
     from napari_xanes.denoising.network.mixture_net import HALO
 
     shape, on_card = cleaned.shape, maps.information.device.type != "cpu"
     margin = _REACH if network is None else _REACH + HALO
     for top, left in boxes((slice(0, shape[0]), slice(0, shape[1])), TILE):
         rows, columns = with_margin(top, margin, shape[0]), with_margin(left, margin, shape[1])
-        crop = crop_maps(maps, statistics, rows, columns)
-        tile = _Tile(*crop, *cleaned_maps(*crop), rows, columns)
+        crop, known = crop_maps(maps, statistics, rows, columns)
+        known = with_evenness(crop, known)
+        tile = _Tile(crop, known, *cleaned_maps(crop, known), rows, columns)
 
         def work(box: Box, tile: _Tile = tile) -> float:
             cleaned[box], errors[box] = _cleaned_box(box, tile, network, shape)
@@ -190,6 +191,8 @@ def _clean_in_tiles(
 
         parts = boxes((top, left), TILE if network is None else NETWORK_TILE)
         on_threads(work, parts, progress=progress, message="cleaning the maps", threads=1 if on_card else None)
+        del tile, work, crop, known
+        release_memory()
 
 
 def _cleaned_box(
