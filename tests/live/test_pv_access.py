@@ -45,7 +45,8 @@ class TestShot:
         ("attributes", "name", "energy"),
         [
             ({"Energy": 7.1125}, None, 7112.5),
-            ({"MonoEnergy_RBV": 7000.0}, None, None),
+            ({"MonoEnergy": 7000.0}, None, None),
+            ({"Energy": 7000.0, "Energy_SP": 7001.0}, None, 7000.0),
             ({"Mono_Energy": 700.25}, None, 700.25),
             ({"Energy": 1.0, "E_SP": 853.0}, "E_SP", 853.0),
             ({"Energy": "8333.5"}, None, 8333.5),
@@ -60,7 +61,7 @@ class TestShot:
         [
             (partial(sent, np.ones((2, 2)), codec="blosc"), None, "compressed by blosc: name the image of a plugin"),
             (partial(sent, np.ones((2, 2, 3), np.uint8)), None, "not a grey image"),
-            (partial(sent, np.ones((2, 2)), Energy=7000, Energy_SP=7000), None, "Energy, Energy_SP"),
+            (partial(sent, np.ones((2, 2)), Energy=7000, Photon_Energy=7000), None, "Energy, Photon_Energy"),
             (partial(sent, np.ones((2, 2)), Energy=7000), "Mono", "has no attribute 'Mono'; it has ColorMode, Energy"),
             (partial(sent, np.ones((2, 2)), Energy="open"), None, "'open'.*not an energy"),
             (partial(sent, np.ones((2, 2)), Energy=-3.0), None, "not a photon energy"),

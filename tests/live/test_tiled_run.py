@@ -1,8 +1,7 @@
-"""Scans on a Tiled server: with a client of our own, and with a server where tiled is installed."""
+"""Scans on a Tiled server, with a client of our own."""
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from tests.live.writers import fit_recipe, transmission
 
 import napari_xanes as nx
 from napari_xanes.live.ending import Ending
-from napari_xanes.live.following import follow
 from napari_xanes.live.opening import open_source
 from napari_xanes.live.tiled_results import write_to_tiled
 from napari_xanes.live.tiled_run import TiledRun
@@ -51,6 +49,13 @@ class Node:
 
     def read(self) -> Any:
         return self.full
+
+
+class Folder(Node):
+    """A node whose children are found by name."""
+
+    def __getitem__(self, name: Any) -> Any:
+        return self._children[name]
 
 
 def served(n: int, **more: Any) -> Node:
@@ -108,12 +113,31 @@ def test_flats_and_units() -> None:
     assert stack.quantity == "transmission"
 
 
+def test_a_run_as_bluesky_writes_it() -> None:
+    """Frames come before the table of readings, whose columns hold set points and times, too."""
+    frames = Node(np.ones((2, 2, 3)))
+    primary = Node(metadata={"data_keys": {"mono_energy": {"units": "keV"}}}, det_image=frames)
+    baseline = Node(mono_energy=Node([7.0, 9.0]))
+    run = Node(metadata={"start": {"num_points": 3}}, primary=primary)
+    run.__class__ = Folder
+    source = TiledRun(URI, {}, connect=lambda uri: run)
+    view = source.look()
+    assert "no energies yet" in view.waiting[0]
+    assert (view.n_frames, view.expected) == (0, 3)
+    run._children["baseline"] = baseline
+    columns = {"mono_energy": [8.33, 8.34], "mono_energy_setpoint": [8.0, 9.0], "ts_mono_energy": [1.0, 2.0]}
+    primary._children |= {name: Node(values) for name, values in columns.items()}
+    view = source.look()
+    assert view.stack is not None
+    assert view.stack.energy.tolist() == [8330, 8340]
+
+
 @pytest.mark.parametrize(
     ("node", "words"),
     [
-        (Node(energy=Node([8330.0])), "0 arrays of frames"),
+        (Node(energy=Node([8330.0])), "no array of frames yet"),
         (Node(a=Node(np.ones((2, 2, 2))), b=Node(np.ones((2, 2, 2)))), "2 arrays of frames"),
-        (Node(image=Node(np.ones((2, 2, 2)))), "no energies"),
+        (Node(image=Node(np.ones((2, 2, 2)))), "no energies yet"),
     ],
 )
 def test_what_is_missing_is_told(node: Node, words: str) -> None:
@@ -138,48 +162,6 @@ def test_a_server_that_is_gone_is_asked_again() -> None:
     assert view.n_frames == 2
     del image.refresh
     assert source.look().waiting == ()
-
-
-def test_a_real_server(tmp_path: Path) -> None:
-    """Streamed and polled: the same maps as of the arrays."""
-    server = pytest.importorskip("tiled.server")
-    from tiled.client import from_uri
-
-    stack = transmission(size=6, every=3)
-    data, energy = np.asarray(stack.data), np.asarray(stack.energy)
-    with server.SimpleTiledServer(directory=tmp_path) as running:
-        run = from_uri(running.uri).create_container("scan12", metadata={"start": {"uid": "1"}})
-        image = run.write_array(data[:1], key="image", dims=["energy", "y", "x"])
-        energies = run.write_array(energy[:1], key="energy")
-        address, _, key = running.uri.partition("?")
-        source = open_source(f"{address}/metadata/scan12?{key}", reading={"quantity": "transmission"})
-        assert isinstance(source, TiledRun)
-        assert source.look().n_frames == 1
-        assert source._subscription is not None
-
-        def measure() -> None:
-            for i in range(1, len(energy)):
-                image.patch(data[i : i + 1], offset=(i, 0, 0), extend=True)
-                energies.patch(energy[i : i + 1], offset=(i,), extend=True)
-            run.update_metadata({"stop": {"exit_status": "success"}})
-
-        instrument = threading.Thread(target=measure)
-        instrument.start()
-        updates = list(follow(source, fit_recipe(), poll=0.2))
-        instrument.join()
-        assert updates[-1].view.is_complete
-        maps, direct = nx.run(fit_recipe(), source.whole()), nx.run(fit_recipe(), stack)
-        np.testing.assert_array_equal(maps["valence"].data, direct["valence"].data)
-        assert isinstance(maps, nx.MapSet)
-        uri = f"{address}/metadata/scan12?{key}"
-        assert [write_to_tiled(maps, uri) for _ in range(2)] == ["maps", "maps-2"]
-        written = from_uri(uri)["maps"]
-        np.testing.assert_array_equal(written["valence"].read(), maps["valence"].data)
-        np.testing.assert_array_equal(written["valence_sigma"].read(), maps["valence"].sigma)
-        assert [step.name for step in nx.Recipe.from_yaml(written.metadata["recipe"])] == [s.name for s in maps.history]
-        depth = nx.run([nx.Step("optical_depth")], source.whole())
-        assert write_to_tiled(depth, uri) == "stack"
-        assert open_source(uri, reading={"quantity": "transmission"}).look().n_frames == len(energy)
 
 
 def test_results_are_written_with_what_made_them() -> None:

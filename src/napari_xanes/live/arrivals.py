@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,6 +71,33 @@ def stack_of(
     return with_facts(
         SpectralStack(data, axis, quantity, source=Source(source, notes=tuple(notes)), metadata=known), facts
     )
+
+
+def energy_names(names: Iterable[str]) -> list[str]:
+    """Return the names of signals that are measured energies; of a motor and its own signals only the motor.
+
+    Set points and times of readings (``ts_``, as Bluesky writes them to tables) are none.
+
+    Examples
+    --------
+    >>> energy_names(["ts_mono_energy", "mono_energy", "mono_energy_setpoint", "mono_energy_user_offset", "ring"])
+    ['mono_energy']
+    >>> energy_names(["mono_energy", "energy"])
+    ['mono_energy', 'energy']
+    """
+    called = [name for name in names if re.search(r"(?<![a-z])energ(y|ies)(?![a-z])", name.rpartition("/")[2].lower())]
+    return main_signals([name for name in called if "setpoint" not in name.lower() and not _is_time_of(name, called)])
+
+
+def main_signals(names: Sequence[str]) -> list[str]:
+    """Return only the shortest of several names if all others begin with it: a device beside its own signals."""
+    shortest = min(names, key=len, default="")
+    return [shortest] if names and all(name.startswith(shortest) for name in names) else list(names)
+
+
+def _is_time_of(name: str, names: Sequence[str]) -> bool:
+    folder, _, last = name.rpartition("/")
+    return last.startswith("ts_") and f"{folder}/{last[3:]}".lstrip("/") in names
 
 
 def in_ev(energies: Any, unit: str = "") -> NDArray[np.float64]:

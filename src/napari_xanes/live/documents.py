@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.files import inside, one_line
-from napari_xanes.live.arrivals import Arrival, are_void, in_ev, stack_of
+from napari_xanes.live.arrivals import Arrival, are_void, energy_names, in_ev, main_signals, stack_of
 from napari_xanes.live.ending import Ending, EndWatch
 from napari_xanes.live.source import View
 from napari_xanes.stack import SpectralStack
@@ -194,8 +194,7 @@ class _Run:
         if not self._keys:
             return []
         images = [key for key, facts in self._keys.items() if len(_shape(facts)) >= 2 and select in (None, key)]
-        energies = [key for key in self._keys if "energy" in key.lower() and "setpoint" not in key.lower()]
-        images, energies = _measured(images), _measured(energies)
+        images, energies = main_signals(images), energy_names(self._keys)
         if len(images) != 1:
             raise LookupError(
                 f"{len(images)} data keys hold frames ({', '.join(images) or 'none'}): name one with select"
@@ -234,12 +233,6 @@ def _shape(facts: Mapping[str, Any]) -> list[Any]:
     while len(shape) > 2 and shape[0] in (1, None):
         shape = shape[1:]
     return shape
-
-
-def _measured(keys: list[str]) -> list[str]:
-    """Return the shortest of several keys if all others begin with it: a motor beside its own signals."""
-    shortest = min(keys, key=len, default="")
-    return [shortest] if keys and all(key.startswith(shortest) for key in keys) else keys
 
 
 def _listed(values: Any) -> NDArray[Any]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.energy_limits import HIGHEST, LOWEST
+from napari_xanes.live.arrivals import energy_names
 from napari_xanes.saving.replacing import write_whole
 from napari_xanes.wording import counted
 
@@ -110,7 +111,7 @@ def shot_of(value: Any, energy: str | None = None) -> Shot:
 def _energy(attributes: dict[str, Any], name: str | None) -> float | None:
     """Return the energy in eV that an image carries; None if it carries none."""
     if name is None:
-        names = [one for one in attributes if re.search(r"(?<![a-z])energy", one.lower().replace("_", " "))]
+        names = energy_names(attributes)
         if len(names) > 1:
             raise ValueError(f"has {len(names)} attributes called energy ({', '.join(names)}): name one")
         name = names[0] if names else None

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.files import one_line
-from napari_xanes.live.arrivals import Arrival, are_void, in_ev, stack_of
+from napari_xanes.live.arrivals import Arrival, are_void, energy_names, in_ev, stack_of
 from napari_xanes.live.ending import Ending, EndWatch
 from napari_xanes.live.source import View
 from napari_xanes.stack import SpectralStack
@@ -69,9 +69,12 @@ class TiledRun:
         self._node = (connect or client_of)(uri)
         self._frames: Any = None
         self._energies: Any = None
+        self._unit = ""
         self._known: list[Arrival] = []
         self._more, self._subscription, self._keep = threading.Event(), None, lambda _update: None
-        self._view = View(expected=ending.energies)
+        planned = dict(dict(self._node.metadata).get("start") or {}).get("num_points")
+        expected = ending.energies or (planned if isinstance(planned, int) and planned > 0 else None)
+        self._view = View(expected=expected)
 
     def wait(self, seconds: float) -> None:
         """Wait until the server tells of something new, or for some time."""
@@ -89,7 +92,7 @@ class TiledRun:
         return self._view
 
     def _looked(self, view: View) -> View:
-        if self._frames is None:
+        if not self._known:  # Bluesky makes the array of frames before that of energies
             self._find()
             self._listen()
         self._frames.refresh()
@@ -120,21 +123,25 @@ class TiledRun:
             for name, one in arrays.items()
             if len(one.shape) in (3, 4) and not _is_called(name, [*_CORRECTIONS["flat"], *_CORRECTIONS["dark"]])
         }
-        chosen = [one for name, one in frames.items() if wanted in (None, name, name.rpartition("/")[2])]
+        chosen = [name for name in frames if wanted in (None, name, name.rpartition("/")[2])]
+        if not frames:
+            raise LookupError(f"{self._address} has no array of frames yet")
         if len(chosen) != 1:
-            what = f"{len(frames)} arrays of frames ({', '.join(frames) or 'none'})"
+            what = f"{len(frames)} arrays of frames ({', '.join(frames)})"
             raise LookupError(f"{self._address} has {what}: give the name of one with select")
-        energies = [
-            one for name, one in arrays.items() if len(one.shape) == 1 and _is_called(name, ["energy", "energies"])
-        ]
+        lines = [name for name, one in arrays.items() if len(one.shape) == 1]
+        folder = chosen[0].rpartition("/")[0]
+        beside = [name for name in lines if name.rpartition("/")[0] == folder]
+        energies = energy_names(beside) or energy_names(lines)
         if len(energies) > 1:
             raise LookupError(f"{self._address} has {len(energies)} arrays called energy; keep one beside the frames")
-        self._frames, self._energies = chosen[0], energies[0] if energies else None
+        self._frames, self._energies = frames[chosen[0]], arrays[energies[0]] if energies else None
+        self._unit = _unit(self._node, energies[0], self._energies) if energies else ""
         self._arrays = arrays
 
     def _listen(self) -> None:
         """Let the server tell of new frames, where it can; without it, it is asked."""
-        if not hasattr(self._frames, "subscribe"):
+        if self._subscription is not None or not hasattr(self._frames, "subscribe"):
             return
         try:
             subscription = self._frames.subscribe()
@@ -153,14 +160,16 @@ class TiledRun:
         if self._energies is not None:
             self._energies.refresh()
             n = int(self._energies.shape[0])
-            values, unit = np.asarray(self._energies[0:n]), str(self._energies.metadata.get("units", ""))
+            values, unit = np.asarray(self._energies[0:n]), self._unit
         else:
             self._frames.refresh()
             known = self._frames.metadata
             values = np.asarray(known.get("energies", known.get("energy", ())), dtype=np.float64).ravel()
             unit = str(known.get("energy_units", ""))
             if not values.size:
-                raise LookupError(f"{self._address} has no energies: an array called energy, or metadata of the frames")
+                raise LookupError(
+                    f"{self._address} has no energies yet: an array called energy, or metadata of the frames"
+                )
         missing = ~(np.isfinite(values) & (values > 0))
         return in_ev(values[: int(np.argmax(missing)) if missing.any() else values.size], unit)
 
@@ -227,6 +236,15 @@ def _arrays(node: Any) -> list[tuple[str, Any]]:
         elif hasattr(one, "items") and depth < _DEEPEST and MADE_BY not in dict(one.metadata):
             pending += [(f"{path}/{name}".lstrip("/"), child, depth + 1) for name, child in one.items()]
     return found
+
+
+def _unit(node: Any, path: str, array: Any) -> str:
+    """Return the unit of an array: its own, or that of its data key where Bluesky wrote a table of readings."""
+    folder, _, name = path.rpartition("/")
+    for part in filter(None, folder.split("/")):
+        node = node[part]
+    keys = dict(node.metadata).get("data_keys") or {}
+    return str(dict(array.metadata).get("units") or dict(keys.get(name) or {}).get("units") or "")
 
 
 def _is_called(path: str, words: Sequence[str]) -> bool:
