@@ -14,7 +14,7 @@ from napari_xanes import SpectralStack
 from napari_xanes.gui.pixels.areas import new_labels
 from napari_xanes.gui.places import place_at
 from napari_xanes.gui.spectra import SpectraDock
-from napari_xanes.gui.spectra.legend import Legend
+from napari_xanes.gui.spectra.legend import Entry, Legend
 
 
 @pytest.fixture
@@ -53,6 +53,21 @@ def choose(text: str, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: menu() is not None)
     next(action for action in menu().actions() if action.text() == text).trigger()
     menu().close()
+
+
+def test_all_entries_are_seen_at_every_width(qtbot: Any) -> None:
+    legend = Legend()
+    qtbot.addWidget(legend)
+    legend.show()
+    names = ("Data2_LaMnO3", "Data2_MnO", "Data2_SrMnO3")
+    legend.set_entries([Entry(name, name, "", "#ffffff", Qt.PenStyle.SolidLine, 1, True) for name in names])
+    whole = sum(legend.item(row).sizeHint().width() for row in range(3))
+    for width in range(whole - 30, whole + 30, 3):
+        legend.resize(width, legend.maximumHeight())
+        QApplication.processEvents()
+        legend.resize(width, legend.maximumHeight())
+        rectangles = [legend.visualItemRect(legend.item(row)) for row in range(3)]
+        assert all(legend.viewport().rect().contains(rectangle) for rectangle in rectangles), width
 
 
 def test_the_legend_lies_beside_the_curves_and_cuts_long_names(dock: SpectraDock) -> None:

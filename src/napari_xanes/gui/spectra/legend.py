@@ -122,6 +122,10 @@ class Legend(QListWidget):
             self._write()
 
     def _fit(self) -> None:
+        # Rows end where a scroll bar would begin, also where none is shown, unless there can't be one.
+        crowded = self._rows() > _MOST_ROWS
+        policy = Qt.ScrollBarPolicy.ScrollBarAsNeeded if crowded else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        self.setVerticalScrollBarPolicy(policy)
         self.setMaximumHeight(self.sizeHint().height())
         self.updateGeometry()
 
@@ -130,13 +134,9 @@ class Legend(QListWidget):
         for number in range(self.count()):
             width = present(self.item(number)).sizeHint().width()
             if width > left:
-                rows, left = rows + 1, self.viewport_width()
+                rows, left = rows + 1, max(self.maximumViewportSize().width() - 1, _LONGEST)  # as Qt counts
             left -= width
         return rows
-
-    def viewport_width(self) -> int:
-        """Return the width that rows have, in pixels."""
-        return max(present(self.viewport()).width(), _LONGEST)
 
     def _write(self) -> None:
         current = self.currentRow()
