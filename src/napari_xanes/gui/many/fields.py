@@ -76,6 +76,7 @@ class InputFields(QWidget):
         self.by.setPlaceholderText(r"none; for example T=(\d+)C")
         self.by.setToolTip("Gets a column: what the brackets of this regular expression find in the name of a file")
         self.as_stack, self.workers = QCheckBox(), _workers_box()
+        self.as_stack.hide()  # until there is a stack that was read in its own way
         self._lay_out()
         self.recipe_button.setToolTip("Take the steps of a saved recipe")
         for field in (self.folder, self.pattern, self.out):
