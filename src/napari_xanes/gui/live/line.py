@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QPushButton, QVBoxLayout, QWidget
 
+from napari_xanes.gui.dock_layout import wrapping_label
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.job import Job
 from napari_xanes.gui.live.dialog import LiveDialog, Plan
@@ -41,8 +42,7 @@ class LiveLine(QWidget):
         self.button = QPushButton("Live…")
         self.button.setCheckable(True)
         self.button.setToolTip("Follow a scan while it is measured: its stack grows, and its maps change")
-        self.label = QLabel()
-        self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.label = wrapping_label()
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
