@@ -71,6 +71,23 @@ def test_a_run_that_ends_after_its_stack_changed_is_outdated(stack: Any, add_sta
     assert not Run(2, maps, "group", same).is_outdated(same)
 
 
+def test_a_map_of_more_steps_than_its_layer_shows_is_not_called_changed(
+    viewer: Any, stack: Any, add_stack: Any, wait: Any
+) -> None:
+    maps = MapSet({"valence": ParameterMap(stack.data[0])}, (Step("optical_depth"), Step("fit_references")))
+    layer = add_stack()
+    dock: XanesDock = viewer.window.add_plugin_dock_widget("napari-xanes", "XANES")[1]
+    dock.show_step("Map")
+    dock.panel("Map").method_panel.show_tab("results")
+    overlay = dock.panel("Map").overlay
+    run = dock.workspace.runs.add(maps, layer)
+    assert run.steps_beyond(layer) == ["optical_depth"]
+    viewer.layers.selection.active = layer
+    wait(lambda: "made after optical depth, which the shown stack has not been through" in overlay.text())
+    layer.metadata = {**layer.metadata, "xanes": {**layer.metadata["xanes"], "history": [{"smooth": {}}]}}
+    assert run.steps_beyond(layer) == [], "it went another way"
+
+
 def test_other_values_and_another_quantity_make_a_run_outdated(stack: Any, add_stack: Any) -> None:
     layer = add_stack()
     run = Run(1, MapSet({"valence": ParameterMap(stack.data[0])}), "group", layer)

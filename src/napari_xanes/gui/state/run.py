@@ -99,6 +99,16 @@ class Run:
         """Return whether a stack layer that the maps were made from shows other values now, as after *Apply*."""
         return stack is self.source and self._version is not None and not self._version.holds(stack)
 
+    def steps_beyond(self, stack: Layer) -> list[str]:
+        """Return the names of steps that the maps were made after and that the layer of their stack does not show.
+
+        The maps of a scan that is followed are such: what is shown is the scan as it was measured.
+        """
+        own, before = list(stack.metadata["xanes"]["history"]), self._steps_before
+        if stack is not self.source or not self.maps.history or before[: len(own)] != own:
+            return []
+        return [str(name) for step in before[len(own) :] for name in step]
+
     @cached_property
     def _steps_before(self) -> list[Any]:
         return [step.to_plain(exact=True) for step in self.maps.history[:-1]]

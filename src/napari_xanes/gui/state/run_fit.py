@@ -181,6 +181,9 @@ class RunFit(WhileAsked):
         run, layer = self._runs.chosen, self._stacks.layer
         if run is None:
             self._say("No maps yet: press Run to make them")
+        elif layer is not None and (beyond := run.steps_beyond(layer)):
+            names = ", ".join(name.replace("_", " ") for name in beyond)
+            self._say(f"This map was made after {names}, which the shown stack has not been through: no fit is drawn")
         elif layer is not None and run.is_outdated(layer):
             self._say(OUTDATED)
         else:
