@@ -15,6 +15,7 @@ from napari_xanes.maps.fitting.asked_peaks import AskedPeaks, Background, inside
 from napari_xanes.maps.fitting.data_covariance import beyond_white, white_variance
 from napari_xanes.maps.fitting.mean_spectra import means_of
 from napari_xanes.maps.fitting.peak_model import PeakModel, Shape, Step, lorentzian_share
+from napari_xanes.maps.fitting.peak_starts import best_start
 from napari_xanes.maps.fitting.peaks import PeakFits, fit_peaks_to
 from napari_xanes.noise import AmountNoise, Noise, PhotonNoise
 from napari_xanes.parameter_map import MapSet, ParameterMap
@@ -48,15 +49,7 @@ def _fit_state(
         return {"start": start}
     raise_if_frame_empty(stack)
     mean = means_of(stack, slice(None), None).spectra[frames, :1].T
-    first = np.zeros(model.n_parameters)
-    for i, center in zip(model.peaks, sorted(asked.centers), strict=True):
-        first[i : i + 2] = center, np.log(asked.width)
-    if model.step_at is not None:
-        rise = int(np.argmax(np.gradient(mean[0], model.energy)))
-        first[model.step_at : model.step_at + 2] = model.energy[rise], 0.0
-    fit = fit_peaks_to(model, mean, first)
-    good = fit.converged[0] and inside(model, fit.parameters)[0]
-    return {"start": (fit.parameters[0] if good else first).tolist()}
+    return {"start": best_start(model, mean[0], sorted(asked.centers), asked.width).tolist()}
 
 
 @method(looks_at="pixel", fit=_fit_state)
@@ -105,7 +98,7 @@ def fit_peaks(
         ``p1_sigma``, ``p1_amplitude`` (its area), ``p1_fwhm``, ``p1_height`` ... of each peak by rising energy, by
         lmfit's conventions, with ``p1_fraction`` of pseudo-Voigt profiles; ``residual_rms``; where photons are known
         ``chi_square``, reduced. Pixels are masked where the fit has not converged, a peak has left the
-        energies, or its area is below three standard errors.
+        energies or passed another one, or its area is below three standard errors.
 
     Raises
     ------
@@ -114,7 +107,8 @@ def fit_peaks(
 
     Notes
     -----
-    Least squares by Levenberg and Marquardt, begun with the fit of the mean spectrum. Where the noise of the photons is
+    Least squares by Levenberg and Marquardt, begun with the fit of the mean spectrum, which is the best of many with
+    other centres, widths and places of the step to begin with. Where the noise of the photons is
     known, each value has the weight of its variance, and errors follow from it, but are at least those of the scatter
     of the pixel's residuals; else all energies have the same weight and errors follow from the scatter. After `denoise`
     residuals tell nothing, and errors follow from those of the amounts. The spline is that of Wilke et al., Am.
@@ -192,7 +186,7 @@ class _PeakMaps:
         model, p = self._model, fits.parameters
         n, peaks = len(p), model.peaks
         covariance = self._covariance(fits, pixels)
-        good = fits.converged & inside(model, p)
+        good = fits.converged & inside(model, p) & (np.diff(p[:, peaks], axis=1) >= 0).all(axis=1)
         values, slopes = np.zeros((len(self.names), n)), np.zeros((len(self.names), n, model.n_parameters))
         with np.errstate(all="ignore"):
             area = p[:, [i + 2 for i in peaks]].sum(axis=1)

@@ -66,12 +66,13 @@ def fit_peaks_to(
         What is fitted.
     spectra : ndarray, shape (P, E)
         Finite.
-    start : ndarray, shape (N,)
+    start : ndarray, shape (N,) or (P, N)
         Parameters to begin with; those that the model is linear in are found first, for each spectrum.
     weights : ndarray, shape (P, E), optional
         One over the standard deviation of each value; by default all count the same.
     """
-    parameters = model.with_best_amounts(np.tile(start, (len(spectra), 1)), spectra, weights)
+    begin = np.broadcast_to(start, (len(spectra), model.n_parameters)).copy()
+    parameters = model.with_best_amounts(begin, spectra, weights)
     weight = np.ones((len(spectra), 1)) if weights is None else weights
 
     def squares_of(rows: IndexArray, now: Float64Array) -> Float64Array:
