@@ -149,6 +149,7 @@ def test_two_runs_side_by_side_and_back(panel: Any, runs: RunList, maps: MapSet,
     assert not panel.run_list.beside.isEnabled()
     panel.run_list.list.selectAll()
     panel.run_list.beside.click()
+    assert panel.run_list.beside.text() == f"{second.number} left, {first.number} right"
     grid = viewer.canvas.grid
     assert (grid.enabled, grid.actual_shape(viewer.layers)) == (True, (1, 2))
     assert [one.visible for one in (stack, *layers)] == [False, True, True]
@@ -157,6 +158,7 @@ def test_two_runs_side_by_side_and_back(panel: Any, runs: RunList, maps: MapSet,
     layers[1].contrast_limits = (2.1, 2.2)
     assert tuple(layers[0].contrast_limits) == (2.1, 2.2), "both follow the limits of one"
     panel.run_list.beside.click()
+    assert panel.run_list.beside.text() == "side by side"
     assert not grid.enabled
     assert all(one.visible for one in (stack, *layers))
     layers[1].contrast_limits = (2.0, 2.9)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_xanes.gui.state.runs import RunList
 
 _ROWS_SEEN = 3
+_BESIDE = "side by side"
 _TWO = "Select two runs first: hold Ctrl and click"
 
 
@@ -49,7 +50,7 @@ class RunListView(QWidget):
         )
         self.list.setTabKeyNavigation(False)
         self.list.setStyleSheet("QListWidget::item { padding: 2px; }")
-        self.beside = push_button("side by side", "", self._show_beside)
+        self.beside = push_button(_BESIDE, "", self._show_beside)
         self.beside.setCheckable(True)
         self.difference = push_button("difference", "", self._subtract)
         self.delete = push_button("delete", "Remove the selected runs and their layers (Delete)", self._delete)
@@ -142,9 +143,11 @@ class RunListView(QWidget):
         if self._back is not None:
             self._end_comparison()
             return
-        layers = [self._runs.layer_of(run) or self._runs.show(run, run.shown) for run in self.selected()]
+        runs = self.selected()
+        layers = [self._runs.layer_of(run) or self._runs.show(run, run.shown) for run in runs]
         if len(layers) == 2:
             self._back = side_by_side(self._viewer, *layers)
+            self.beside.setText(f"{runs[0].number} left, {runs[1].number} right")
         self.beside.setChecked(self._back is not None)
         self._on_selection()
 
@@ -152,6 +155,7 @@ class RunListView(QWidget):
         if self._back is not None:
             back, self._back = self._back, None
             back()
+        self.beside.setText(_BESIDE)
         self.beside.setChecked(False)
         self._on_selection()
 
