@@ -96,7 +96,7 @@ def _pair(parameter: Parameter) -> Field:
 
     def suggest(value: Any) -> None:
         for end, hint, estimate in zip(ends, ("from", "to"), value or ("", ""), strict=True):
-            automatic = "automatic" if value is None else f"auto {round(estimate, 1):g}"
+            automatic = "auto" if value is None else f"auto {round(estimate, 1):g}"  # there is room for no more
             end.native.setPlaceholderText(automatic if parameter.optional else hint)
 
     suggest(None)
