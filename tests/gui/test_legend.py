@@ -130,6 +130,7 @@ def test_the_menu_of_a_curve_in_the_plot(viewer: Any, dock: SpectraDock, qtbot: 
 def test_curves_are_drawn_one_above_the_other(viewer: Any, dock: SpectraDock, stack: SpectralStack, qtbot: Any) -> None:
     before = {curve.name: curve.values for curve in dock.view.plot.curves}
     box = dock.look.offset
+    assert box.text() == "gap", "it says what it is for"
     box.setFocus()
     qtbot.keyClick(box, Qt.Key.Key_Up)
     step = box.value()

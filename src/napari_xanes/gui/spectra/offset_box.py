@@ -29,10 +29,11 @@ class OffsetBox(QDoubleSpinBox):
         self.setRange(0.0, 1e9)
         self.setDecimals(4)
         self.setPrefix("+")
+        self.setSpecialValueText("gap")  # at zero it says what it is for; there is room for no longer word
         self.setKeyboardTracking(False)
         self.setFixedWidth(_WIDTH)
         self.setToolTip(
-            "Offset: draw regions and pins one above the other, this far apart, in the unit of the plot. "
+            "Gap: draw regions and pins one above the other, this far apart, in the unit of the plot. "
             "Exported values stay as they are"
         )
         self.valueChanged.connect(lambda value: setattr(view, "offset", value))
