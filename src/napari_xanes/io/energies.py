@@ -22,23 +22,9 @@ JOULE = 1.602176634e-19
 NO_ENERGY = "no unit of energy"
 """How the source of `to_ev` ends where a file says that its energies are lengths or angles."""
 
-_OTHER_UNITS = {
-    "m",
-    "mm",
-    "um",
-    "µm",
-    "μm",
-    "nm",
-    "pm",
-    "å",
-    "angstrom",
-    "angstroms",
-    "ang",
-    "1/å",
-    "1/angstrom",
-    "1/nm",
-}
-_OTHER_UNITS |= {"deg", "degree", "degrees", "°", "rad", "mrad", "urad", "steps"}
+_LENGTHS = ("m", "mm", "um", "µm", "μm", "nm", "pm", "å", "angstrom", "angstroms", "ang")
+_ANGLES = ("deg", "degree", "degrees", "°", "rad", "mrad", "urad", "steps")
+_OTHER_UNITS = {*_LENGTHS, "1/å", "1/angstrom", "1/nm", *_ANGLES}
 _UNITS = {"ev": 1.0, "electronvolt": 1.0, "electronvolts": 1.0, "kev": 1e3, "j": 1 / JOULE, "joule": 1 / JOULE}
 TEXT_BYTES = 4 << 20
 """No text of energies is larger than this."""
