@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLineEdit
 
 from napari_xanes import SpectralStack, Spectrum
@@ -171,3 +172,23 @@ def test_nothing_is_cut_in_a_narrow_dock(view: ReferenceList, references: Refere
         0, 0, table.viewport().width() - 8, 999, Qt.TextFlag.TextWordWrap, note.text()
     )
     assert table.rowHeight(1) >= needed.height()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_a_reference_has_the_colour_of_its_curve_in_both_themes(
+    viewer: Any, references: ReferenceSet, wait: Any, theme: str
+) -> None:
+    references.add([edge("NiO"), edge("Ni2O3"), edge("LiNiO2")])
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Spectra")[1]
+    dock.look.tabs.setCurrentIndex(1)
+    table = dock.look.tabs.references._table
+    wait(table.isVisible)
+    viewer.theme = theme
+    drawn = {entry.name: entry.colour for entry in dock.view.plot.legend.entries}
+    items = [table.item(row, 0) for row in range(3)]
+    assert len(drawn) == 3
+    for item in items:
+        swatch = item.data(Qt.ItemDataRole.DecorationRole).toImage().pixelColor(5, 5)
+        curve = QColor(drawn[item.text()])
+        # A pixmap may have as few bits as the screen.
+        assert swatch.getRgb() == pytest.approx(curve.getRgb(), abs=8)

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableW
 from napari_xanes.gui.present import present
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.telling import tell
-from napari_xanes.gui.theme import plot_colours
+from napari_xanes.gui.theme import plot_colours, readable
 from napari_xanes.gui.theme_follower import ThemeFollower
 from napari_xanes.reference_checks import is_guessed
 from napari_xanes.spectrum import Spectrum
@@ -103,6 +103,10 @@ class ReferenceTable(QTableWidget):
         rows = [row for row in range(1, self.rowCount()) if self._name_of(row) is None]
         return {str(self._name_of(row - 1)): present(self.item(row, 0)).text() for row in rows}
 
+    def _drawn_colour(self, name: str) -> str:
+        """Return the colour that the curve of a reference has in the plot, which is darker on a light background."""
+        return readable(self._references.colour(name), plot_colours(self._viewer.theme).background)
+
     def _name_of(self, row: int) -> str | None:
         item = self.item(row, _NAME)
         name = None if item is None else item.data(_KEY)
@@ -129,7 +133,7 @@ class ReferenceTable(QTableWidget):
         self.setRowHeight(row, 22)
         name = QTableWidgetItem(spectrum.name)
         name.setData(_KEY, spectrum.name)
-        name.setData(Qt.ItemDataRole.DecorationRole, swatch(self._references.colour(spectrum.name)))
+        name.setData(Qt.ItemDataRole.DecorationRole, swatch(self._drawn_colour(spectrum.name)))
         name.setFlags(name.flags() | Qt.ItemFlag.ItemIsUserCheckable)
         on = self._references.is_checked(spectrum.name)
         name.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
