@@ -70,8 +70,10 @@ def krige(weighted_estimate: Tensor, information: Tensor, guide: Tensor, mean: T
             return spread(combined(waves, root, out).mul_(information), root, out).add_(waves)
 
         target = torch.addcmul(weighted_estimate, information, mean[:, None, None], value=-1)
-        spread(target, root, residual).sub_(normal(state, image))
+        spread(target, root, residual)
         del target
+        if number:
+            residual.sub_(normal(state, image))
         preconditioner = _for_pairs(torch.addcmul(torch.ones_like(power), power, typical).reciprocal_())
         _scale(direction.copy_(residual), preconditioner)
         size = grid.product(residual, direction)
@@ -127,9 +129,9 @@ class _FrequencyGrid:
 
     def radial_mean(self, power: Tensor) -> Tensor:
         """Replace power (B, y, x) by its mean over rings, smoothed over neighbouring rings."""
-        flat = (power * self.multiplicity).flatten(1)
-        sums = torch.zeros(len(flat), _BINS, device=power.device).index_add_(1, self.bins, flat)
-        means = sums / self.bin_counts
+        flat = (power * self.multiplicity).flatten(1).double()
+        sums = torch.stack([torch.bincount(self.bins, image, _BINS) for image in flat])
+        means = sums.to(power.dtype) / self.bin_counts
         ring = torch.arange(_BINS, device=power.device)
         kernel = torch.exp(-0.5 * ((ring[:, None] - ring) / 0.7) ** 2) * (self.bin_counts > 1e-6)
         means = means @ (kernel / kernel.sum(dim=1, keepdim=True).clamp(min=1e-9)).T
@@ -162,7 +164,7 @@ def _frequency_grid(height: int, width: int, device: torch.device) -> _Frequency
         multiplicity[:, -1] = 1
     octaves = torch.log2(frequency * _COARSEST + 1)
     bins = (octaves / octaves.max() * _BINS).int().clamp(max=_BINS - 1).flatten()
-    counts = torch.zeros(_BINS, device=device).index_add_(0, bins, multiplicity.flatten()).clamp(min=1e-9)
+    counts = torch.bincount(bins, multiplicity.flatten().double(), _BINS).to(multiplicity.dtype).clamp(min=1e-9)
     return _FrequencyGrid(size, multiplicity, bins, counts)
 
 

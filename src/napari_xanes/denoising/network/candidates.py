@@ -14,7 +14,7 @@ from torch import Tensor
 from napari_xanes.denoising.filters.gaussian import gaussian_blur
 from napari_xanes.denoising.filters.guided import evenness, local_contrast, local_regression
 from napari_xanes.denoising.filters.kriging import krige
-from napari_xanes.denoising.filters.variation import total_variation, typical_information
+from napari_xanes.denoising.filters.variation import quantile, total_variation, typical_information
 
 POOLS = (1.0, 2.0, 4.0, 8.0)
 """Radii in pixels of the Gaussian means."""
@@ -239,4 +239,5 @@ def _structure(maps: NoisyMaps) -> Tensor:
 def _quantile(images: Tensor, share: float) -> Tensor:
     """Return a quantile of each image, from at most a million of its pixels, (B, 1, 1)."""
     flat = images.flatten(1)
-    return flat[:, :: max(1, flat.shape[1] >> 20)].quantile(share, dim=1)[:, None, None]
+    some = flat[:, :: max(1, flat.shape[1] >> 20)]
+    return torch.stack([quantile(values, share) for values in some])[:, None, None]
