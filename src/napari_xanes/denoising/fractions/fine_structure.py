@@ -214,8 +214,7 @@ def _own_priors(
     priors = np.full(len(odds), 0.02)
     priors[0] = 1 - priors[1:].sum()
     for _ in range(_ROUNDS):
-        shares = odds * priors[:, None]
-        counts = (shares / shares.sum(axis=0)).sum(axis=1)
+        counts = priors * (odds @ (1 / (priors @ odds)))
         counts[0] += _PSEUDO_COUNT / step
         priors = counts / counts.sum()
     return priors, step * float(np.log(priors @ odds).sum())
