@@ -235,14 +235,14 @@ def _apply(network: Any, images: Any, features: Any) -> tuple[Any, Any]:
     import torch
 
     def applied(images: Any, features: Any) -> tuple[Any, Any]:
-        if halved:
-            features = features.to(torch.bfloat16)
         features = features.contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16, enabled=halved):
             result: tuple[Any, Any] = network(images, features)
         return result
 
     halved = features.device.type == "cpu" and _has_fast_bfloat16()
+    if halved:
+        features = features.to(torch.bfloat16)
     direct = applied(images, features)
     transposed = applied(images.transpose(-2, -1), features.transpose(-2, -1))
     clean, log_error = ((a + b.transpose(-2, -1)) / 2 for a, b in zip(direct, transposed, strict=True))
