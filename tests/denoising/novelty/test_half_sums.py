@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,10 @@ def test_halves_have_independent_noise(rng):
 def test_nothing_of_a_spectrum_is_left_without_it(rng):
     halves, _ = projected(rng, 0.3)
     left = halves.without(np.array([1.0, 0.0]))
+    sums = halves.sums.copy()
+    overwritten = replace(halves, sums=sums).without(np.array([1.0, 0.0]), in_place=True)
+    assert overwritten.sums is sums
+    np.testing.assert_array_equal(sums, left.sums)
     np.testing.assert_allclose(left.sums.mean(axis=(2, 3)), 0, atol=0.02 * np.abs(halves.sums).mean())
     np.testing.assert_allclose(left.gram @ np.array([1.0, 0.0]), 0, atol=1e-9)
 

@@ -7,6 +7,7 @@ these places, and each half of the energies must show it where the other half do
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +34,7 @@ _SURROUNDINGS = 8.0  # cells over which the size of the noise is averaged
 _LEAST_PLACES = 64
 _MANY, _SOME = 8000, 12  # places for a typical spread, and candidates whose peaks are counted
 _ROUNDS = 3
-_AT_ONCE = 1 << 16  # places
+_AT_ONCE, _SPECTRA = 1 << 16, 8  # places, and spectra
 _NEIGHBOURS = [(y, x) for y in range(-2, 3) for x in range(-2, 3) if (y, x) != (0, 0)]
 
 
@@ -65,6 +66,12 @@ class _Means:
         """Return the standard errors (P,) by which each place holds a spectrum, given by its coefficients (R,)."""
         return _standardized(coefficients.astype(np.float32) @ self.values)
 
+    def each_scores(self, bank: Float64Array) -> Iterator[Float32Array]:
+        """Yield the `scores` of each spectrum of a bank (R, K); a few are computed at once."""
+        for start in range(0, bank.shape[1], _SPECTRA):
+            for scores in bank[:, start : start + _SPECTRA].T.astype(np.float32) @ self.values:
+                yield _standardized(scores)
+
     def peaks(self, scores: Float32Array, least: float) -> IndexArray:
         """Return the numbers of the places above all their neighbours and above `least`, the highest first."""
         image = np.full(self.shape, -np.inf, np.float32)
@@ -93,7 +100,8 @@ def find_faint_features(halves: HalfSums, plausible: PlausibleSpectra, *, most: 
     Parameters
     ----------
     halves : HalfSums
-        Projections of the stack on ``plausible.basis``, without what the surroundings share.
+        Projections of the stack on ``plausible.basis``, without what the surroundings share. The sums are overwritten
+        by what is left beside the phases.
     plausible : PlausibleSpectra
         What a phase may look like.
     most : int
@@ -110,7 +118,7 @@ def find_faint_features(halves: HalfSums, plausible: PlausibleSpectra, *, most: 
         # Beside what adds here and takes there, a weaker spectrum that only adds may be its remainder.
         kind = new if finding.one_sided and not nuisance else nuisance
         kind.append(plausible.basis @ finding.coefficients)
-        halves = halves.without(finding.coefficients)
+        halves = halves.without(finding.coefficients, in_place=True)
     return FaintFeatures(*(np.array(kind).reshape(-1, len(plausible.basis)).T for kind in (new, nuisance)))
 
 
@@ -128,7 +136,7 @@ def _clearest(halves: HalfSums, candidates: Float64Array) -> _Finding | None:
         if means is None:
             continue
         density = _density(means, bank)
-        evidence = [_places_beyond_noise(means, means.scores(one), density)[1] for one in bank.T]
+        evidence = [_places_beyond_noise(means, scores, density)[1] for scores in means.each_scores(bank)]
         clearest = int(np.argmax(evidence))
         if best is None or evidence[clearest] > best[0]:
             best = evidence[clearest], means, bank[:, clearest], density
@@ -207,14 +215,13 @@ def _density(means: _Means, bank: Float64Array) -> float:
     This holds for high peaks of smooth Gaussian noise (Adler, The Geometry of Random Fields, 1981). The factor is that
     of the peaks of some candidates (R, K) between two and three standard errors, which are noise almost all.
     """
-    count, some = 0, bank.T[:: max(1, bank.shape[1] // _SOME)]
-    for candidate in some:
-        score = means.scores(candidate)
+    count, some = 0, bank[:, :: max(1, bank.shape[1] // _SOME)]
+    for score in means.each_scores(some):
         for signed in (score, -score):
             heights = signed[means.peaks(signed, _LOW)]
             count += int(np.sum(heights < _LOW + 1))
     share = _LOW * np.exp(-(_LOW**2) / 2) - (_LOW + 1) * np.exp(-((_LOW + 1) ** 2) / 2)
-    return max(count, 1) / (2 * len(some)) / float(share)
+    return float(max(count, 1) / (2 * some.shape[1]) / share)
 
 
 def _places_beyond_noise(means: _Means, scores: Float32Array, density: float) -> tuple[IndexArray, float]:

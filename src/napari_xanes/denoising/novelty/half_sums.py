@@ -37,13 +37,13 @@ class HalfSums:
     gram: Float64Array
     precision: Float32Array
 
-    def without(self, coefficients: Float64Array) -> HalfSums:
-        """Return what is left outside one spectrum, given by its coefficients (R,)."""
+    def without(self, coefficients: Float64Array, *, in_place: bool = False) -> HalfSums:
+        """Return what is left outside one spectrum, given by its coefficients (R,); perhaps in place of these sums."""
         images = np.einsum("hrs,s->hr", self.gram, coefficients)
         squares = images @ coefficients
         amounts = np.einsum("r,hryx->hyx", coefficients.astype(np.float32), self.sums)
         factors = (images / squares[:, None]).astype(np.float32)
-        sums = np.empty_like(self.sums)
+        sums = self.sums if in_place else np.empty_like(self.sums)
         for half, amount in enumerate(amounts):
             for out, image, factor in zip(sums[half], self.sums[half], factors[half], strict=True):
                 np.subtract(image, factor * amount, out=out)
