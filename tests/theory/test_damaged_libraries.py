@@ -70,8 +70,9 @@ def test_changed_members(compress, tmp_path):
         {"spectra": np.ones((2, 300), np.float32), "every": 10**9},
         {"spectra": np.ones((2, 200_000), np.float32)},
         {"spectra": np.zeros((300, 90_000), np.float32)},
+        {"steps": np.zeros((2, 200_000), np.int16), "unit": 1.0},
     ],
-    ids=["patterns", "thinned", "long", "packed"],
+    ids=["patterns", "thinned", "long", "packed", "steps"],
 )
 def test_nothing_is_allocated_for_promises(promise, tmp_path):
     about = {"format": "napari-xanes library 1", "name": "a", "start": 700.0, "provenance": "{}"}

@@ -47,7 +47,7 @@ def choose_rows(
             for name, values in (("charge", charges), ("10Dq", ten_dq))
             if values
         )
-        raise ValueError(f"no member of {library!r} has {selection}")
+        raise ValueError(f"no member of {library!r} has {selection}; leave both out to see what all members have")
     return np.flatnonzero(chosen)
 
 

@@ -66,7 +66,8 @@ class Library:
 
     def __post_init__(self) -> None:
         energy = np.array(self.energy, dtype=np.float64)
-        spectra = np.array(self.spectra, dtype=np.float32)
+        with np.errstate(over="ignore"):  # what becomes infinite is refused below
+            spectra = np.array(self.spectra, dtype=np.float32)
         if energy.ndim != 1 or energy.size < 2 or not np.allclose(np.diff(energy), AXIS_STEP, rtol=0, atol=1e-6):
             raise ValueError(f"library {self.name!r}: the axis must have even steps of {AXIS_STEP} eV")
         if spectra.ndim != 2 or spectra.shape[1] != energy.size or spectra.shape[0] == 0:
@@ -242,7 +243,7 @@ class Library:
         path : path
             The file to write.
         compress : bool
-            Store the spectra as 16-bit integers: singular vectors, as many as reproduce every spectrum within `LOSS`.
+            Round the spectra to within `LOSS` of the highest value, which makes the file far smaller.
         every : int
             Store only every n-th point, for smooth spectra; reading interpolates them by a spline.
 

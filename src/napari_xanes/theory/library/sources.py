@@ -120,7 +120,8 @@ def _feff(path: Path) -> Spectrum:
     values = parse_table(read_text(path)).values
     if values.shape[1] < 4:
         raise ValueError(
-            f"{path}: an xmu.dat has the columns omega, e, k and mu, but this file has {values.shape[1]} columns"
+            f"{path}: an xmu.dat has the columns omega, e, k and mu, but this file has {values.shape[1]} columns; "
+            "take it as FEFF wrote it"
         )
     mu, energy, _ = ordered(values[:, 3], values[:, 0])
     return Spectrum(path.parent.name or path.stem, energy, mu, metadata={"path": str(path), "normalized": True})
