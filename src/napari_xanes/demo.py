@@ -164,6 +164,8 @@ def _picture_of_window(output: Path, window: bool | None, say: Callable[[str], N
             say(f"no picture of the window: no screen and no Xvfb; on Debian or Ubuntu: apt install {WINDOW_PACKAGES}")
             return
         command = ["xvfb-run", "-a", "-s", "-screen 0 1366x768x24", *command]
+    if keep_window:
+        say("a napari window opens and stays; close it to end (--headless opens none)")
     done = subprocess.run([*command, *(["--stay"] if keep_window else [])], capture_output=True, text=True, check=False)
     if done.returncode == 0 and picture.exists():
         say(f"the window: {picture}")
