@@ -168,7 +168,7 @@ class Alignment(FieldMapping):
             i = int(np.argmax(bad))
             raise ValueError(
                 f"frame {i} would be magnified by {np.sqrt(max(size[i], 0)):g}; magnifications are near 1, because "
-                "they are relative to the common grid"
+                "they are relative to the common grid: divide all by that of one frame"
             )
 
     @property

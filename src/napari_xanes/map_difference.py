@@ -34,7 +34,7 @@ def why_no_difference(first: MapSet, second: MapSet, name: str) -> str:
     if one.labels is not None or other.labels is not None:
         return f"{name!r} holds labels, whose difference says nothing: choose a map of values"
     if one.unit != other.unit:
-        return f"{name!r} is in {one.unit or 1} and in {other.unit or 1}: only values in one unit can be subtracted"
+        return f"{name!r} is in {one.unit or 1} and in {other.unit or 1}: choose two in one unit"
     if one.data.shape != other.data.shape:
         shapes = f"{one.data.shape} and {other.data.shape}"
         return f"the maps have the shapes {shapes}: crop or bin the stacks in the same way"

@@ -279,7 +279,7 @@ def as_noise(value: Any, shape: tuple[int, ...]) -> Noise | None:
     elif i0.shape == shape[:1]:
         i0 = i0.reshape(-1, *(1,) * (len(shape) - 1))
     elif len(i0.shape) != len(shape) or any(n not in (1, m) for n, m in zip(i0.shape, shape, strict=True)):
-        raise ValueError(f"the photons of the noise have shape {i0.shape}, the stack {shape}")
+        raise ValueError(f"the photons of the noise have shape {i0.shape}, the stack {shape}; give one for each frame")
     known = {field.name: value[field.name] for field in fields(PhotonNoise) if field.init and field.name in value}
     return PhotonNoise(**known | {"i0": i0, "filled": None})
 

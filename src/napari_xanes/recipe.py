@@ -83,7 +83,7 @@ def run(
         method.validated(step.parameters)
     for method, following in pairwise(methods):
         if method.name in ESTIMATORS:
-            raise ValueError(f"{following.name} can't follow {method.name}: an estimator is the last step of a recipe")
+            raise ValueError(f"{following.name} can't follow {method.name}: an estimator must be the last step")
     told = _said_at_replay(steps, recipe)
     value: Any = stack
     for i, (method, step) in enumerate(zip(methods, steps, strict=True)):
@@ -202,7 +202,7 @@ class Recipe(Sequence[Step]):
         version = None
         if isinstance(plain, dict):
             if plain.get("format", _FORMAT) != _FORMAT:
-                raise ValueError(f"unknown recipe format {plain['format']!r}; this version reads {_FORMAT!r}")
+                raise ValueError(f"unknown recipe format {plain['format']!r}; this version must have {_FORMAT!r}")
             version = plain.get("version")
             refuse_cut(text, plain.get("ends_with"))
             plain = plain.get("steps")

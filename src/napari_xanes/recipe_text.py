@@ -61,7 +61,7 @@ def plain_from_yaml(text: str) -> Plain:
     except yaml.YAMLError as error:
         raise ValueError(f"the text is not YAML: {' '.join(str(error).split())}") from None
     except UnicodeEncodeError as error:
-        raise ValueError(f"the text is not YAML: it holds half a character ({error.reason})") from None
+        raise ValueError(f"the text is not YAML: half a character ({error.reason}); save it as UTF-8") from None
 
 
 def refuse_cut(text: str, end: Plain) -> None:
@@ -145,7 +145,10 @@ class _Reader:
 
     def _alias(self, name: str) -> Any:
         if name not in self.sizes:
-            raise ValueError(f"the recipe refers to *{name}, but nothing before it is marked &{name}")
+            raise ValueError(
+                f"the recipe refers to *{name}, but nothing before it is marked &{name}; put a text that begins with * "
+                "in quotes"
+            )
         if name not in self.anchors:
             raise ValueError(f"the recipe contains itself: *{name} stands inside of &{name}; write the values out")
         self._add(self.sizes[name])
@@ -186,7 +189,7 @@ class _Reader:
         try:
             return getattr(self.loader, f"construct_yaml_{kind}")(yaml.ScalarNode(tag, event.value))
         except (ValueError, LookupError):
-            raise ValueError(f"{event.value[:60]!r} is no {kind} in YAML") from None
+            raise ValueError(f"{event.value[:60]!r} is no {kind} in YAML; put a text in quotes") from None
 
 
 def _check_tag(event: Any, kind: str) -> None:

@@ -81,7 +81,8 @@ def _named(item: Mapping[str, Any], spectra: list[Spectrum]) -> list[Spectrum]:
     matches = [spectrum for spectrum in spectra if spectrum.name == wanted]
     if wanted is not None and not matches and (len(spectra) > 1 or "record" in item):
         raise ValueError(
-            f"{item['path']} holds {first_few([s.name for s in spectra], _NAMED)}, but no {str(wanted)[:60]!r}"
+            f"{item['path']} holds {first_few([s.name for s in spectra], _NAMED)}, but no {str(wanted)[:60]!r}; choose "
+            "one that it holds"
         )
     return matches or spectra
 

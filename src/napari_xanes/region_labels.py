@@ -95,7 +95,7 @@ def _from_sequence(values: Sequence[Any]) -> Any:
         try:
             array = np.asarray(values)
         except ValueError:
-            raise ValueError("the rows of a label image have different lengths, and they are no boxes") from None
+            raise ValueError("the rows of a label image must have one length, if they are no boxes") from None
         if array.dtype.kind == "i":
             return LabelImage(array)
     return [_region(item) for item in values]

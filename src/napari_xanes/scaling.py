@@ -281,7 +281,10 @@ def scaled_spectrum(spectrum: Spectrum, scaling: Scaling, axis: Float64Array) ->
     found = Ruler(axis, scaling).measure(np.nan_to_num(spectrum.at(axis))[:, None])
     offset, factor = float(found.offset[0]), float(found.factor[0])
     if not factor > 0:
-        raise ValueError(f"{spectrum.name!r} can't be divided by its {scaling}, which is {factor:.3g}")
+        raise ValueError(
+            f"{spectrum.name!r} can't be divided by its {scaling}, which is {factor:.3g}: choose another scaling, or "
+            "check its sign and energies"
+        )
     sigma = None if spectrum.sigma is None else spectrum.sigma / factor
     metadata = {name: value for name, value in spectrum.metadata.items() if name != "normalized"}
     metadata["scaled"] = str(scaling)

@@ -47,7 +47,8 @@ def checked_energy(energy: ArrayLike, *, what: str) -> NDArray[np.float64]:
     if axis.ndim != 1 or axis.size == 0:
         raise ValueError(f"{what}: the energies must be a list of at least one value, not shape {axis.shape}")
     if not np.isfinite(axis).all():
-        raise ValueError(f"{what}: energy {int(np.flatnonzero(~np.isfinite(axis))[0])} is not a number")
+        i = int(np.flatnonzero(~np.isfinite(axis))[0])
+        raise ValueError(f"{what}: energy {i} is not a number; leave that row out")
     if (axis <= 0).any():
         i = int(np.argmax(axis <= 0))
         raise ValueError(f"{what}: {axis[i]:g} at position {i} is no photon energy; energies are above 0 eV")

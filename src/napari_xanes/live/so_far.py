@@ -137,7 +137,7 @@ class MapsSoFar:
             if progress is not None:
                 progress((done + 1) / (len(new) + 1), "frames")
         if self._fit is None:
-            raise NotYet("no frame is left by the steps of the recipe")
+            raise NotYet("no frame is left by the recipe so far; if it stays so, widen its energies")
         maps = self._fit.maps_with_model_errors(self._moments)
         self._pixel_size = self._pixel_size if like is None else like.pixel_size
         return replace(maps, pixel_size=self._pixel_size, history=(*stack.history, *self._recipe))

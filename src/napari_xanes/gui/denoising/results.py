@@ -19,7 +19,9 @@ _JUMP_CLEAR = 3
 
 def why_not_denoisable(layer: Layer) -> str:
     """Return why a stack is not to be denoised; no text if it can be."""
-    return f"{layer.name!r} is denoised already" if "denoise" in layer.metadata["xanes"]["metadata"] else ""
+    if "denoise" not in layer.metadata["xanes"]["metadata"]:
+        return ""
+    return f"{layer.name!r} is denoised already; choose the stack that it was made from"
 
 
 def background_layer(stack: SpectralStack) -> LayerData:
