@@ -28,7 +28,7 @@ _CLEAR = 4.0
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A step, with the reason for it in words."""
+    """A step, with the reason for it in a few words."""
 
     step: Step
     reason: str
@@ -54,12 +54,12 @@ def suggested_step(stack: SpectralStack) -> Suggestion | None:
     'optical_depth'
     """
     if stack.quantity in ("counts", "transmission"):
-        return Suggestion(Step("optical_depth"), f"the values are {stack.quantity}, maps need absorption")
+        return Suggestion(Step("optical_depth"), f"{stack.quantity}, maps need absorption")
     if stack.quantity != "optical_depth":
         return None
     names = [step.name for step in stack.history]
     if "align" not in names and (drift := measured_drift(stack)) is not None:
-        return Suggestion(Step("align"), f"frames drift by {drift[0]:.1f} ± {drift[1]:.1f} pixels")
+        return Suggestion(Step("align"), f"drift of {drift[0]:.1f} ± {drift[1]:.1f} pixels")
     return _normalization(stack)
 
 
@@ -105,4 +105,4 @@ def _normalization(stack: SpectralStack) -> Suggestion | None:
         state = OPERATIONS["normalize_edge"](sample).history[-1].state or {}
     except ValueError:
         return None
-    return Suggestion(Step("normalize_edge"), f"an edge at {state['e0']:.1f} eV is not normalized yet")
+    return Suggestion(Step("normalize_edge"), f"edge at {state['e0']:.1f} eV")

@@ -37,7 +37,7 @@ def names(dock: PrepareDock) -> list[str]:
 def test_counts_lead_to_optical_depth_and_a_drift_to_align(viewer: Any, dock: PrepareDock, wait: Any) -> None:
     counts, shown = nx.sample.nmc_ni_k(size=48).stack, dock.panel.next_step.text
     add(viewer, counts)
-    wait(lambda: "Next: optical depth. The values are counts" in shown())
+    wait(lambda: "Next: optical depth (counts, maps need absorption)" in shown())
     dock.panel.next_step.add_button.click()
     assert names(dock) == ["optical_depth"]
     assert shown() == "", "first this one is applied"
@@ -45,7 +45,7 @@ def test_counts_lead_to_optical_depth_and_a_drift_to_align(viewer: Any, dock: Pr
     shifts = np.stack([np.linspace(-1.5, 1.5, depth.energy.size), np.zeros(depth.energy.size)], axis=1)
     drifted = nx.ops.crop(nx.ops.align(depth, shifts=shifts), region=(3, 45, 3, 45))
     add(viewer, replace(drifted, history=()))
-    wait(lambda: "Next: align. Frames drift by " in shown())
+    wait(lambda: "Next: align (drift of " in shown())
 
 
 def test_one_press_applies_what_is_suggested_and_looks_for_what_is_next(

@@ -101,7 +101,6 @@ class NextStep(QWidget):
     def _show(self, suggestion: Suggestion | None) -> None:
         self.suggestion = suggestion
         if suggestion is not None:
-            reason = suggestion.reason
-            self.label.setText(f"Next: {spoken(suggestion.step.name)}. {reason[:1].upper()}{reason[1:]}.")
+            self.label.setText(f"Next: {spoken(suggestion.step.name)} ({suggestion.reason})")
         self.setVisible(suggestion is not None)
         self.changed.emit()

@@ -166,10 +166,10 @@ class SpectrumPlot(TwoPlots):
             shared = [curve.values for curve in self._curves.values() if curve.kind == "residual"]
             reach = float(np.nanmax(np.abs(np.concatenate([residual, *shared])), initial=0.0)) or 1.0
             self.lower.setYRange(-reach, reach)
-            # Two ticks, half way up and down: the panel is too low for more.
+            # Two ticks, half way up and down, with one number: the panel is too low for more.
             step = 10.0 ** np.floor(np.log10(reach / 2))
             tick = float(step * np.floor(reach / 2 / step))
-            self.lower.getAxis("left").setTicks([[(-tick, f"{-tick:g}"), (tick, f"{tick:g}")]])
+            self.lower.getAxis("left").setTicks([[(-tick, ""), (tick, f"±{tick:g}")]])
             self._place_residual(True)
         self._label_bottom()
 
