@@ -116,6 +116,9 @@ class Notices(QObject):
             show_warning("\n".join(restoring.notes))
 
 
+_WIDTH = 420  # px
+
+
 class MissingFiles(QDialog):
     """Names the stacks whose files were not found; the user can say where they are now.
 
@@ -153,7 +156,8 @@ class MissingFiles(QDialog):
         close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         close.rejected.connect(self.close)
         layout.addWidget(close)
-        self.setMinimumWidth(420)
+        self.setMinimumWidth(_WIDTH)
+        self.resize(_WIDTH, layout.totalHeightForWidth(_WIDTH))  # Qt takes what the texts need in a narrow window
         session.found.connect(self._on_found)
 
     def _find(self, missing: MissingLayer, *_: Any) -> None:
