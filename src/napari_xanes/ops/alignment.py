@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -10,24 +10,26 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BeforeValidator
 
-from napari_xanes._typing import Float64Array
+from napari_xanes._typing import Float32Array
 from napari_xanes.alignment import Alignment
-from napari_xanes.alignment_grid import binning_of, in_pixels_of
+from napari_xanes.alignment_grid import binning_of
 from napari_xanes.arguments import Region, Shifts, as_mask
 from napari_xanes.blocks import single_threaded_blas
 from napari_xanes.noise import AmountNoise, PhotonNoise
-from napari_xanes.ops.alignment_choices import frame_at, require_own, spectra_of
+from napari_xanes.ops.alignment_choices import fitting_shifts, frame_at, require_own, spectra_of
 from napari_xanes.ops.alignment_models import with_model
 from napari_xanes.ops.alignment_volumes import LEAST_DEPTH, Box, images, in_three_dimensions, slice_by_slice
 from napari_xanes.ops.moved_frames import gains, moved, resampled
-from napari_xanes.ops.moved_lines import gains_of_lines, moved_lines, require_lines_fit, with_lines
+from napari_xanes.ops.moved_lines import gains_of_lines, moved_lines, with_lines
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
 from napari_xanes.reference_arguments import load_references
 from napari_xanes.region_means import COVARIANCE_LENGTH
 from napari_xanes.registration.estimation import Estimate, Frames
+from napari_xanes.registration.fourier import filled
 from napari_xanes.registration.methods import estimate_by
 from napari_xanes.registration.report import sentences, warnings_of
+from napari_xanes.registration.spoiled_pixels import Fill, estimate_around
 from napari_xanes.registry import estimated
 from napari_xanes.registry import method as operation
 from napari_xanes.spectrum import Spectrum
@@ -52,7 +54,7 @@ def _fit(
 ) -> Mapping[str, Any]:
     """Find the shifts, unless they are given, and keep which pixels they are counted in."""
     _require_absorption(stack)
-    found = _found(stack, **given, progress=progress) if shifts is None else _fitting(stack, shifts)
+    found = _found(stack, **given, progress=progress) if shifts is None else fitting_shifts(stack, shifts)
     pixel_size, binning = stack.pixel_size or found.pixel_size, binning_of(stack.metadata)
     shape = (stack.shape[-2], stack.shape[-1])
     return {"shifts": replace(found, image_shape=shape, pixel_size=pixel_size, binning=binning)}
@@ -90,19 +92,27 @@ def _found(
 
     by_method = partial(estimate_by, method, spectra=spectra, frame=frame, columns=columns)
 
+    def find_with_fill(
+        frames: Frames, shape: tuple[int, int], box: Box | None, progress: Progress | None
+    ) -> tuple[Estimate, Fill]:
+        def once(whole: Frames, inside: Box | None = None) -> Estimate:
+            return by_method(whole, stack.energy.size, shape, box=box or inside, progress=progress)[0]
+
+        return estimate_around(frames, once)
+
     def find(frames: Frames, shape: tuple[int, int], box: Box | None, progress: Progress | None) -> Estimate:
-        return by_method(frames, stack.energy.size, shape, box=box, progress=progress)[0]
+        return find_with_fill(frames, shape, box, progress)[0]
 
     if method in ("lines", "tracked region"):
         if model != "translation" or volume == "slice by slice":
             raise ValueError(f"method={method!r} finds shifts in the plane only: leave out model and volume")
         flat_shape = (shape[0], shape[1])
         whole = by_method(
-            lambda: images(stack),
+            lambda: map(filled, images(stack)),
             stack.energy.size,
             flat_shape,
             box=box,
-            read=lambda i: next(iter(images(stack.isel(slice(i, i + 1))))),
+            read=lambda i: filled(next(iter(images(stack.isel(slice(i, i + 1)))))),
             farthest=farthest_move,
             progress=progress,
         )
@@ -114,9 +124,13 @@ def _found(
         return slice_by_slice(stack, find, _alignment, box, progress)
     deep = is_volume and volume == "as a whole" and model == "translation" and stack.shape[1] >= LEAST_DEPTH
     share = 0.4 if deep or model != "translation" else 1.0
-    found = find(lambda: images(stack), (shape[0], shape[1]), box, part(progress, 0.0, share))
+    found, fill = find_with_fill(lambda: images(stack), (shape[0], shape[1]), box, part(progress, 0.0, share))
     rest = part(progress, share, 1.0)
-    flat = with_model(stack, found, model, _alignment, images, spectra=spectra, box=box, progress=rest)
+
+    def whole_images(some: SpectralStack) -> Iterator[Float32Array]:
+        return fill.into(images(some), np.searchsorted(stack.energy, some.energy).tolist())
+
+    flat = with_model(stack, found, model, _alignment, whole_images, spectra=spectra, box=box, progress=rest)
     return in_three_dimensions(stack, find, _alignment, flat, box, rest) if deep else flat
 
 
@@ -126,49 +140,6 @@ def _require_absorption(stack: SpectralStack) -> None:
             f"align needs optical depth, but {stack.name!r} holds {stack.quantity}: run optical_depth first, because "
             "flats and bad pixels stay with the detector when the sample moves"
         )
-
-
-def _fitting(stack: SpectralStack, shifts: Alignment) -> Alignment:
-    """Return given shifts in pixels of the stack, if there is one per frame."""
-    if len(shifts.shifts) != stack.energy.size:
-        raise ValueError(f"{len(shifts.shifts)} shifts for the {stack.energy.size} frames of {stack.name!r}; give all")
-    if shifts.shifts.shape[1:] != (2,) and len(stack.shape) == 3:
-        raise ValueError(
-            f"shifts of shape {shifts.shifts.shape} are those of a volume; {stack.name!r} takes one pair (dy, dx) per "
-            "frame"
-        )
-    if shifts.shifts.ndim == 3 and shifts.shifts.shape[1] != stack.shape[1]:
-        raise ValueError(f"{stack.name!r} needs shifts of {stack.shape[1]} slices, not of {shifts.shifts.shape[1]}")
-    shifts = in_pixels_of(shifts, stack.shape, stack.pixel_size, binning_of(stack.metadata), stack.name)
-    if shifts.stretches and shifts.image_shape not in (None, stack.shape[-2:]):
-        raise ValueError(
-            f"the magnification belongs to images of {shifts.image_shape} pixels, but those of {stack.name!r} have "
-            f"{stack.shape[-2:]}: where their centre lies is not known; cut the shifts as the stack, by "
-            "shifts.isel(box=...), or set their center and image_shape"
-        )
-    size = stack.shape[-shifts.shifts.shape[-1] :]
-    beyond = (np.abs(shifts.shifts) >= size).reshape(len(shifts.shifts), -1).any(axis=1)
-    if beyond.any():
-        i = int(np.argmax(beyond))
-        worst = shifts.shifts[i].reshape(-1, len(size))
-        by = ", ".join(f"{step:g}" for step in worst[np.argmax((np.abs(worst) >= size).any(axis=1))])
-        raise ValueError(
-            f"the shift of frame {i} is ({by}) pixels, more than the image of {' x '.join(map(str, size))} pixels: "
-            "nothing would be left of this frame; give pairs (dy, dx) in pixels"
-        )
-    require_lines_fit(shifts, stack.shape)
-    energy = shifts.energy
-    if energy is not None and not np.allclose(energy, stack.energy, rtol=0, atol=0.5 * _step(stack.energy)):
-        i = int(np.argmax(np.abs(energy - stack.energy)))
-        raise ValueError(
-            f"the shift of frame {i} was found at {energy[i]:g} eV, but this frame of {stack.name!r} was taken at "
-            f"{stack.energy[i]:g} eV; give the shifts of this stack"
-        )
-    return shifts
-
-
-def _step(energy: Float64Array) -> float:
-    return float(np.diff(energy).min()) if energy.size > 1 else np.inf
 
 
 def _box(region: Any, stack: SpectralStack) -> tuple[int, int, int, int] | None:
@@ -276,7 +247,7 @@ def align(
     [[0.0, 1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 4.0, nan]]
     """
     _require_absorption(stack)
-    found = _fitting(stack, estimated("shifts", shifts))
+    found = fitting_shifts(stack, estimated("shifts", shifts))
     shape = (stack.shape[-2], stack.shape[-1])
     if found.stretches:
         center = (np.array(shape) - 1) / 2 if found.center is None else found.center

@@ -15,7 +15,6 @@ from napari_xanes.computing import frames_of
 from napari_xanes.edge import raise_if_frame_empty
 from napari_xanes.progress import Progress, part
 from napari_xanes.registration.estimation import Estimate
-from napari_xanes.registration.fourier import filled
 from napari_xanes.registration.reading import prepared
 from napari_xanes.registration.report import warnings_of
 from napari_xanes.registration.tile_check import DIFFERENT
@@ -43,7 +42,7 @@ _MOST_NAMED = 3
 
 
 def images(stack: SpectralStack, axis: int = 0, moves: Float64Array | None = None) -> Iterator[Float32Array]:
-    """Return the frames, of a volume their means along an axis (0, 1, 2 for z, y, x), with missing values replaced.
+    """Return the frames, of a volume their means along an axis (0, 1, 2 for z, y, x), NaN where values are missing.
 
     With shifts along this axis (E,), the mean is that of a window that moves with the sample and fades out at its ends:
     what moves in and out of a volume is no change of what is seen.
@@ -57,7 +56,7 @@ def images(stack: SpectralStack, axis: int = 0, moves: Float64Array | None = Non
         if values.ndim == 3:
             weights = np.ones(values.shape[axis], np.float32) if weights_at is None else weights_at(move)
             values = _mean(np.moveaxis(values, axis, -1), weights)
-        return filled(values)
+        return values
 
     frames = frames_of(stack.data)
     return prepared(frames, image) if moves is None else map(image, frames, moves)

@@ -38,21 +38,18 @@ from napari_xanes.registration.unsettled import still_to_come, unsettled
 
 Frames = Callable[[], Iterator[Float32Array]]
 """Reads the frames, each of shape (Y, X) and without missing values, one after the other."""
-
 Box = tuple[float, float, float, float]
 """Rows and columns y0, y1, x0, x1 of a part of the image."""
 
 NOTHING = "no two frames show the same: nothing that can be aligned is seen in them"
-
 START_HIGHEST = 0.25
 """Highest frequency of the start, in cycles per pixel."""
 
 MOST_AT_START, MOST_COEFFICIENTS = 16_000, 150_000
 """Most coefficients of a frame: of large images, more would take long and tell what is known already."""
 
-_ROUNDS, _STEPS, _PASSES, _FAR = 8, 15, 8, 3.0
-_NOISE_ONLY = 1.2
-"""Residual of the usual frame, over its noise, up to which the curvature of the likelihood gives the errors."""
+_ROUNDS, _STEPS, _PASSES, _FAR, _NOISE_ONLY = 8, 15, 8, 3.0, 1.2
+"""The last: residual of the usual frame, over its noise, up to which the curvature of the likelihood gives errors."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +77,8 @@ class Estimate:
         Frames that are copies of others; they have the place and the error of these, and no residual.
     period : tuple of float, optional
         Move (dy, dx) in pixels after which the sample looks the same again; None if there is none.
+    replaced : float
+        Share of the pixels that tell nothing of the sample and show what other frames show there.
     """
 
     shifts: Float64Array
@@ -92,6 +91,7 @@ class Estimate:
     unsettled: float = 0.0
     copies: BoolArray | None = None
     period: tuple[float, float] | None = None
+    replaced: float = 0.0
 
 
 def estimate(

@@ -20,6 +20,10 @@ _STRONG_FOR_PAIRS = 0.03
 """The same where correlations take the pattern for a part of the sample (by simulation: it then moves frames by more
 than three times their errors)."""
 
+_MUCH_REPLACED = 0.08
+"""Share of the pixels that show what other frames show, beyond which shifts can be off by more than their errors say
+(by simulation: up to 8 times them in a cross that takes a quarter of a small image)."""
+
 _STILL = 0.02
 """Root mean square of shifts in pixels below which frames do not move."""
 
@@ -29,9 +33,13 @@ def sentences(energy: Float64Array, found: Estimate, outliers: BoolArray) -> str
     seen = found.found
     span = np.ptp(found.shifts[seen], axis=0)
     sigma = found.sigma[seen]
+    replaced = (
+        f"; {100 * found.replaced:.2g} % of the pixels have no value, or show the same wherever the sample is (dead "
+        "pixels, dust): the search went around them"
+    )
     lines = [
         f"{int(seen.sum())} of {seen.size} frames are aligned; they drift over {span[0]:.2f} pixels in y and "
-        f"{span[1]:.2f} in x",
+        f"{span[1]:.2f} in x{replaced if found.replaced else ''}",
         f"the errors of the shifts are {np.median(sigma):.3f} pixels in the median and at most {sigma.max():.3f}",
     ]
     return "\n".join([*lines, *_doubts(energy, found, outliers)])
@@ -56,6 +64,11 @@ def _doubts(energy: Float64Array, found: Estimate, outliers: BoolArray) -> list[
         lines.append(
             f"a pattern that stays with the detector has {found.pattern:.2g} times the power of the sample's contrast "
             f"(median frame): it may hold frames, and the shifts can be off by many times their errors; {help_}, help"
+        )
+    if found.replaced > _MUCH_REPLACED:
+        lines.append(
+            f"{100 * found.replaced:.2g} % of the pixels tell nothing of the sample (no value, dead pixels, dust): "
+            "shifts can be off by several times their errors; a region without them, or given shifts, help"
         )
     if found.hidden:
         lines.append(
