@@ -65,3 +65,10 @@ def test_several_images_of_a_file_are_repeats(tmp_path):
     np.testing.assert_array_equal(io.read(tmp_path, repeat=2).data[2], image(210)[0])
     assert stack.metadata["repeats"] == 2
     assert len(stack.metadata["files"]) == 3
+
+
+def test_projections_in_a_file_are_no_repeats(tmp_path):
+    series(tmp_path)
+    write(tmp_path / "foil_8360.0_eV.xrm", np.concatenate([image(1), image(2)]), [8360.0] * 2, Angles=[0.0, 30.0])
+    with pytest.warns(UserWarning, match="1 of 4 images can't be used .*at several angles; open it by itself"):
+        assert io.read(tmp_path).energy.tolist() == list(ENERGY)

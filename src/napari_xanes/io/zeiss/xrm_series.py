@@ -17,7 +17,7 @@ from napari_xanes.io.part import Part, group_repeats, mean_parts, with_nearest_f
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import selected_index, with_choice
-from napari_xanes.io.series import assemble, parse_files
+from napari_xanes.io.series import assemble, other_views, parse_files
 from napari_xanes.io.zeiss.file import Content, content_with_image, why_not_zeiss
 from napari_xanes.io.zeiss.image_part import CORRECTED, are_corrected, image_part, one_reference
 from napari_xanes.io.zeiss.xrm_names import (
@@ -180,6 +180,8 @@ def _parse(
 
     def parse(name: XrmName) -> list[Part]:
         content = headers[name.path] = content_with_image(name.path)
+        if other_views(content.angle[: len(content.numbers)]):
+            raise ValueError("its images were taken at several angles; open it by itself")
         images = [image_part(name.path, content, number, name.energy, "eV") for number in content.numbers]
         return [replace(i, angle=name.degrees, flat=i.flat if kind == "images" else None) for i in images]
 
