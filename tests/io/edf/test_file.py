@@ -50,6 +50,11 @@ def test_other_values_are_not_energies(header):
     assert edf_file.energy_in_header({key.lower(): value for key, value in header.items()}) is None
 
 
+@pytest.mark.parametrize(("text", "seconds"), [("0.5", 0.5), ("500 ms", 0.5), ("2 s", 2), ("2 counts", 0), ("0,5", 0)])
+def test_units_of_exposures(text, seconds):
+    assert edf_file.exposure_in_header({"exposure_time": text}) == seconds
+
+
 @pytest.mark.parametrize("code", NAMES)
 @pytest.mark.parametrize("big", [False, True])
 def test_types_and_byte_orders(tmp_path, code, big):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.energy_limits import HIGHEST, LOWEST
 from napari_xanes.io.files import starts_with
+from napari_xanes.io.time_units import time_in_s
 
 _FIRST_BYTES = 8192
 _MOST_HEADER = 1 << 18
@@ -176,7 +177,7 @@ def energy_in_header(header: Mapping[str, str]) -> tuple[float, str, str] | None
 def exposure_in_header(header: Mapping[str, str]) -> float:
     """Return the exposure of one camera frame in s, 0 if it is not known."""
     match = next((_NUMBER.fullmatch(header[name]) for name in _EXPOSURE if name in header), None)
-    value = float(match[1]) if match else 0.0
+    value = float(match[1]) * (time_in_s(match[2]) or 0.0) if match else 0.0
     return value if 1e-9 < value < 1e6 else 0.0
 
 
