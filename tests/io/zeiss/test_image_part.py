@@ -72,3 +72,13 @@ def test_projections_in_a_file_are_no_repeats(tmp_path):
     write(tmp_path / "foil_8360.0_eV.xrm", np.concatenate([image(1), image(2)]), [8360.0] * 2, Angles=[0.0, 30.0])
     with pytest.warns(UserWarning, match="1 of 4 images can't be used .*at several angles; open it by itself"):
         assert io.read(tmp_path).energy.tolist() == list(ENERGY)
+
+
+def test_several_references_of_a_file_are_told(tmp_path):
+    several = {"MultiReferenceData/Image1": image(400).tobytes(), "MultiReferenceData/Image2": image(410).tobytes()}
+    write(tmp_path / "a.txrm", np.concatenate([image(1), image(2)]), [8330.0, 8340.0], **several)
+    for i, energy in enumerate(ENERGY):
+        write(tmp_path / f"foil_{energy}_eV.xrm", image(100 * (i + 1)), [energy], **several)
+    for opened in (tmp_path / "a.txrm", sorted(tmp_path.glob("*.xrm"))):
+        with pytest.warns(UserWarning, match=r"several reference images \(MultiReferenceData\) are not used"):
+            assert "flat" not in io.read(opened).metadata

@@ -53,6 +53,8 @@ class Content:
         Type of the pixels of the reference image, None if there is none that fits.
     reference_broken : bool
         Whether there is a reference image that is cut short or does not fit.
+    has_several_references : bool
+        Whether there are several reference images, of which nothing public says to which images they belong.
     reference_exposure : float or None
         s.
     corrected : bool
@@ -71,6 +73,7 @@ class Content:
     tiles: tuple[int, int]
     reference_type: np.dtype[Any] | None
     reference_broken: bool
+    has_several_references: bool
     reference_exposure: float | None
     corrected: bool
 
@@ -141,6 +144,7 @@ def read_content(path: Path) -> Content:
             tiles=tiles if is_mosaic else (0, 0),
             reference_type=reference_type if fits else None,
             reference_broken=ole.exists(_REFERENCE) and not fits,
+            has_several_references=_has_stream(ole, "MultiReferenceData/Image1"),
             reference_exposure=(
                 round(float(reference_exposure[0]), 6)
                 if reference_exposure.size and 0 < reference_exposure[0] < np.inf

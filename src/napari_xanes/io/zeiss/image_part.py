@@ -79,3 +79,13 @@ def one_reference(parts: Sequence[Part]) -> list[str]:
     if not np.array_equal(parts[0].flat.load(), parts[-1].flat.load()):
         return []
     return ["the files hold one reference image for all energies; give optical_depth flats of each energy"]
+
+
+def unused_references(contents: Sequence[Content]) -> list[str]:
+    """Return a warning if files hold several references each, and no single one that is taken."""
+    if not any(c.has_several_references and c.reference_type is None and not c.corrected for c in contents):
+        return []
+    return [
+        "several reference images (MultiReferenceData) are not used, because nothing says to which images they belong; "
+        "export them as .xrm, and give them to optical_depth as flat"
+    ]

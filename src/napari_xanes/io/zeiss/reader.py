@@ -22,7 +22,7 @@ from napari_xanes.io.zeiss.file import (
     why_no_image,
     why_not_zeiss,
 )
-from napari_xanes.io.zeiss.image_part import CORRECTED
+from napari_xanes.io.zeiss.image_part import CORRECTED, unused_references
 from napari_xanes.io.zeiss.xrm_names import SAME_ENERGY
 from napari_xanes.spectrum import KEV_LIMIT
 from napari_xanes.stack import Quantity
@@ -115,6 +115,7 @@ def _flat(content: Content, n_images: int, warnings: list[str]) -> dict[str, Any
     if content.corrected:
         return {}
     if content.reference_type is None:
+        warnings += unused_references([content])
         if content.reference_broken:
             warnings.append(
                 "the reference image in the file is cut short or of another size, and is not used; copy it again"

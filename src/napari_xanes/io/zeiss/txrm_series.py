@@ -19,7 +19,7 @@ from napari_xanes.io.selection import scans_with_stack, selected_index, with_cho
 from napari_xanes.io.series import assemble, parse_files, series_files
 from napari_xanes.io.zeiss import reader as zeiss
 from napari_xanes.io.zeiss.file import why_not_zeiss
-from napari_xanes.io.zeiss.image_part import CORRECTED, are_corrected, image_part, one_reference
+from napari_xanes.io.zeiss.image_part import CORRECTED, are_corrected, image_part, one_reference, unused_references
 from napari_xanes.io.zeiss.txrm_tomography import Tomography, energies_of, parse_tomography
 from napari_xanes.io.zeiss.xrm_names import REFERENCE_NAME
 
@@ -126,7 +126,7 @@ def read(
         image_part(scan.path, scan.content, number, None if np.isnan(value) else float(value), unit)
         for scan, value in zip(tomographies, energy, strict=True)
     ]
-    warnings += one_reference(parts)
+    warnings += one_reference(parts) + unused_references([tomography.content for tomography in tomographies])
     stack = assemble(
         parts,
         quantity="transmission" if corrected else "counts",

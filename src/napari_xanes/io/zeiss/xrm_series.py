@@ -19,7 +19,7 @@ from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import selected_index, with_choice
 from napari_xanes.io.series import assemble, other_views, parse_files
 from napari_xanes.io.zeiss.file import Content, content_with_image, why_not_zeiss
-from napari_xanes.io.zeiss.image_part import CORRECTED, are_corrected, image_part, one_reference
+from napari_xanes.io.zeiss.image_part import CORRECTED, are_corrected, image_part, one_reference, unused_references
 from napari_xanes.io.zeiss.xrm_names import (
     MOST_APART,
     XrmName,
@@ -151,7 +151,7 @@ def read(
     if references:
         parts = with_nearest_flats(parts, mean_parts(group_repeats(references)[0]), notes)
     else:
-        warnings += one_reference(images)
+        warnings += one_reference(images) + unused_references(list(headers.values()))
     metadata: dict[str, Any] = {
         "files": list(dict.fromkeys(part.path.name for part in [*images, *references])),
         "energy_unit": unit,
