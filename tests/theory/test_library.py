@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,20 @@ def test_narrow_broadening_interpolates_and_keeps_the_ends() -> None:
     flat = Library("flat", AXIS, np.ones((1, AXIS.size)), {"charge": [2], "offset": [0.0]})
     np.testing.assert_allclose(flat.at([600.0, 600.4, 660.0], broadening=0.5), 1, rtol=1e-5)
     assert flat.at([599.0, 661.0]).tolist() == [[0, 0]]
+
+
+def test_long_axis_costs_no_square_of_its_points() -> None:
+    axis = np.arange(8000, 8800, 0.05)
+    spectra = np.array([np.exp(-0.5 * ((axis - 8345) / 3) ** 2), np.ones(axis.size)])
+    library = Library("long", axis, spectra, {"charge": [2, 3], "offset": [0.0, 0.0]})
+    tracemalloc.start()
+    actual = library.at(axis, broadening=0.5)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2e8  # all pairs of points would be 2e9
+    wide = np.hypot(3, 0.5 / (2 * np.sqrt(2 * np.log(2))))
+    np.testing.assert_allclose(actual[0], 3 / wide * np.exp(-0.5 * ((axis - 8345) / wide) ** 2), atol=2e-6)
+    np.testing.assert_allclose(actual[1], 1, rtol=1e-6)
 
 
 def test_a_library_is_frozen_and_named() -> None:

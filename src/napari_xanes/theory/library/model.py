@@ -17,11 +17,10 @@ from napari_xanes.io.read_errors import wrap_read_errors
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.theory.library.archive import read_archive, write_archive
 from napari_xanes.theory.library.conventions import AXIS_STEP, COLUMN_UNITS
+from napari_xanes.theory.library.weights import weights_at
 
 _HARD = 2000.0
 """Above this energy in eV an edge of a 3d metal is its K edge: a step, whose shape depends on the neighbours too."""
-
-_FWHM = 2 * np.sqrt(2 * np.log(2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +178,7 @@ class Library:
         out = np.empty((len(spectra), axis.size))
         for value in np.unique(offset):
             same_offset = offset == value
-            out[same_offset] = spectra[same_offset] @ _weights(self.energy, axis - value, broadening).astype(np.float32)
+            out[same_offset] = spectra[same_offset] @ weights_at(self.energy, axis - value, broadening)
         return out
 
     def spectrum(self, row: int, energy: ArrayLike | None = None, *, broadening: float = 0.25) -> Spectrum:
@@ -281,19 +280,3 @@ def at_k_edge(low: float, high: float) -> bool:
     (True, False)
     """
     return (low + high) / 2 > _HARD
-
-
-def _weights(axis: Float64Array, energy: Float64Array, fwhm: float) -> Float64Array:
-    """Return the weight of each point of the axis in the values at `energy`, shape (R, E)."""
-    distance = energy - axis[:, None]
-    if fwhm < 2 * AXIS_STEP:
-        weights: Float64Array = np.maximum(0.0, 1 - np.abs(distance) / AXIS_STEP)
-        return weights
-    # The sum over the points is the convolution integral: the samples are band-limited far below 1 / AXIS_STEP.
-    sigma = fwhm / _FWHM
-    weights = np.exp(-0.5 * (distance / sigma) ** 2)
-    # At the ends of the axis a part of the Gaussian is missing; a spectrum that does not end at 0 must not drop there.
-    total = weights.sum(axis=0)
-    inside = (energy >= axis[0] - AXIS_STEP / 2) & (energy <= axis[-1] + AXIS_STEP / 2)
-    weights *= np.where(inside, 1 / np.maximum(total, 1e-300), 0.0)
-    return weights
