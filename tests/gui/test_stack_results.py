@@ -1,4 +1,4 @@
-"""The stack that steps make lies directly above the one it was made from."""
+"""The stack that steps make lies above all other stacks, and below regions."""
 
 from __future__ import annotations
 
@@ -43,8 +43,13 @@ def test_regions_stay_above_what_was_applied_and_old_maps_are_hidden(
     assert not old.visible, "also where the result takes the place of the one before"
 
 
-def test_without_its_source_a_result_is_on_top(viewer: Any, stack: Any, add_stack: Any) -> None:
-    base, top = add_stack(), viewer.add_labels(np.zeros(stack.shape[1:], np.uint8))
-    viewer.layers.remove(base)
+def test_no_other_stack_covers_a_result(viewer: Any, stack: Any, add_stack: Any) -> None:
+    base, other = add_stack(), add_stack()
+    top = viewer.add_labels(np.zeros(stack.shape[1:], np.uint8))
     made = show_prepared(viewer, base, smooth(stack))
-    assert list(viewer.layers) == [top, made]
+    assert list(viewer.layers) == [base, other, made, top]
+    for layer in (base, other, made):
+        viewer.layers.remove(layer)
+    assert list(viewer.layers) == [top]
+    again = show_prepared(viewer, None, smooth(stack))
+    assert list(viewer.layers) == [top, again], "without another stack it is on top"

@@ -170,7 +170,7 @@ def test_i0_of_a_brushed_region(viewer: Any, layer: Any, volume: SpectralStack, 
     dark = volume.metadata["dark"]
     inside = (volume.data - dark)[:, 1:2, :6, :6] if deep else (volume.data - dark)[:, :, :6, :6]
     i0 = inside.mean(axis=(1, 2, 3), dtype=np.float64)
-    result = viewer.layers[-1]
+    result = viewer.layers.selection.active
     expected = -np.log((volume.data - dark) / i0[:, None, None, None])
     np.testing.assert_allclose(result.data, expected, rtol=1e-3, atol=1e-4)
     assert tuple(result.scale) == (1, *SCALE)
@@ -185,7 +185,7 @@ def test_crop_to_a_brushed_region_keeps_all_slices(viewer: Any, layer: Any, volu
     viewer.layers.selection.active = layer
     add_step(dock, "crop").field("region").widget.setCurrentText("region: part")
     apply(dock, wait)
-    result = stack_of(viewer.layers[-1])
+    result = stack_of(viewer.layers.selection.active)
     np.testing.assert_array_equal(result.data, volume.data[..., 10:30, 5:45])
     np.testing.assert_array_equal(result.metadata["flat"], volume.metadata["flat"][..., 10:30, 5:45])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_xanes.gui.layers import LayerData
+from napari_xanes.gui.layers import LayerData, is_stack
 from napari_xanes.gui.state.run import set_visible
 from napari_xanes.gui.state.workspace import workspace_of
 
@@ -13,22 +13,21 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-def add_result(viewer: Viewer, data: LayerData, source: Layer | None) -> Layer:
-    """Add a stack directly above the one that it was made from, so that regions and pins stay above it.
+def add_result(viewer: Viewer, data: LayerData) -> Layer:
+    """Add a stack directly above all other stacks: none of them covers it, and it covers no regions and pins.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
         The viewer.
     data : layer data
-        The layer of the result.
-    source : Layer or None
-        The layer of the stack that it was made from; without it in the viewer, the result is on top.
+        The layer of the result; without another stack it is on top.
     """
     from napari.layers import Layer
 
     layer, layers = Layer.create(*data), viewer.layers
-    layers.insert(layers.index(source) + 1 if source in layers else len(layers), layer)
+    stacks = [number for number, other in enumerate(layers) if is_stack(other)]
+    layers.insert(stacks[-1] + 1 if stacks else len(layers), layer)
     uncover(viewer, layer)
     return layer
 

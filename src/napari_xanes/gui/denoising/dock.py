@@ -156,7 +156,7 @@ class DenoiseDock(QWidget):
         viewer, original = self._viewer, stack_of(self.method_panel.source)
         self._drop_preview()
         self._companions = None
-        self._result = add_result(viewer, stack_to_layer(cleaned), self.method_panel.source)
+        self._result = add_result(viewer, stack_to_layer(cleaned))
         maps = companion_maps(cleaned)
         self._pending = [] if maps is None else [lambda: self._add_background(cleaned), lambda: self._add_maps(maps)]
         viewer.layers.selection.active = self._result

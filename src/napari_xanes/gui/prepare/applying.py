@@ -49,7 +49,7 @@ def show_result(viewer: Viewer, recipe: StackRecipe, steps: Sequence[Step], stac
             _replace(layer, stack, str(recipe.result_name))
         uncover(viewer, layer)
     else:
-        layer = add_result(viewer, stack_to_layer(stack, name=result_name(stack)), recipe.base)
+        layer = add_result(viewer, stack_to_layer(stack, name=result_name(stack)))
         if (base := recipe.base) is not None:
             base.visible = False  # it would shine through where the result has no values
     if recipe.base in viewer.layers:

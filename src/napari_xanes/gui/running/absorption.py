@@ -21,7 +21,7 @@ def steps_to_absorption(stack: SpectralStack) -> list[Step]:
 
 def show_prepared(viewer: Viewer, layer: Layer | None, stack: SpectralStack) -> Layer:
     """Add the absorption computed from a layer's counts, select it and hide the counts."""
-    added = add_result(viewer, stack_to_layer(stack), layer)
+    added = add_result(viewer, stack_to_layer(stack))
     if layer is not None:
         layer.visible = False
     viewer.layers.selection.active = added
