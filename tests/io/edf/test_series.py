@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from tests.io.edf.edf_files import edf, id21, picture
@@ -73,9 +75,28 @@ def test_references_without_energies_are_used_for_all_frames(tmp_path):
         (tmp_path / f"refHST000{k}.edf").write_bytes(
             edf(picture(5000 + 10 * k), {"exposure_time": 0.1, "nb_frames": 2})
         )
-    with pytest.warns(UserWarning, match="roi in their headers differ"):
+    with (
+        pytest.warns(UserWarning, match="roi in their headers differ"),
+        pytest.warns(UserWarning, match="references name no energy, and their mean is taken for all images"),
+    ):
         flat = io.read(tmp_path).metadata["flat"]
     np.testing.assert_allclose(flat, [picture(5005)] * 3)
+
+
+@pytest.mark.parametrize(("time", "is_told"), [(0.1, False), (0.2, False), (0.05, True), (0.5, True)])
+def test_darks_of_another_exposure_are_a_guess(tmp_path, time, is_told):
+    id21(tmp_path, time=time, darks=False)
+    for exposure, counts in ((0.1, 10), (0.4, 40)):
+        path = tmp_path / f"map1_dark_{exposure}_0000.edf"
+        header = {"exposure_time": exposure, "nb_frames": 1, "roi": "<0,0>-<5x4>"}
+        path.write_bytes(edf(np.full((4, 5), counts, "u2"), header))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        stack = io.read(tmp_path)
+    told = [f"no darks of the exposure {time:g} s; those of 0.1 s, 0.4 s are taken" in str(w.message) for w in caught]
+    assert told == [True] * is_told
+    if not is_told:
+        np.testing.assert_allclose(stack.metadata["dark"], 2 * 100 * time, rtol=1e-6)
 
 
 def test_exposures_that_differ(tmp_path):

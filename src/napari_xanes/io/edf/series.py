@@ -7,7 +7,7 @@ ID21 writes ``<radix>_data_<zone>_<energy>_<repeat>.edf``, references as ``<radi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -25,7 +25,7 @@ from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import selected_index, with_choice
 from napari_xanes.io.series import assemble, parse_files, with_known_energies
-from napari_xanes.wording import one_or_more
+from napari_xanes.wording import counted, one_or_more
 
 _SUFFIXES = (".edf",)
 _ENERGY_PLACE = "in the header or the name"
@@ -171,10 +171,7 @@ def _stack(
     metadata: dict[str, Any] = {}
     if darks:
         cameras = {(shot.camera_time, shot.n_summed) for shot in data}
-        if missing := {time for time, _ in cameras} - set(darks):
-            notes.append(
-                f"no darks of {len(missing)} exposure times; those of the times around, or the nearest, are taken"
-            )
+        _tell_missing_darks({shot.camera_time for shot in (*data, *refs)}, darks, warnings, notes)
     if refs:
         parts = with_flats(parts, _references(refs, darks, warnings), energy, notes)
     if darks and len(cameras) == 1 and (dark := parts[0].dark):
@@ -186,11 +183,32 @@ def _stack(
     )
 
 
+def _tell_missing_darks(times: set[float], darks: Darks, warnings: list[str], notes: list[str]) -> None:
+    """Say which exposures of images and references have no dark: between others it is interpolated, else a guess."""
+    missing = times - set(darks)
+    beyond = [time for time in missing if not min(darks) < time < max(darks)]
+    if between := len(missing) - len(beyond):
+        notes.append(f"darks of {counted(between, 'exposure time', 'exposure times')} are interpolated between others")
+    if beyond:
+        warnings.append(
+            f"no darks of the exposure {_seconds(beyond)}; those of {_seconds(darks)} are taken, which differ by the "
+            "dark current; measure darks of the same exposure"
+        )
+
+
+def _seconds(times: Iterable[float]) -> str:
+    return ", ".join(f"{time:g} s" if time else "unknown" for time in sorted(times)[:3])
+
+
 def _references(refs: Sequence[Shot], darks: Darks, warnings: list[str]) -> list[Part]:
     """Average references of one energy; if none has an energy, all become one at 0, which serves all images."""
     parts = [with_dark(shot, darks) for shot in refs]
     if all(part.energy is None for part in parts):
         parts = [replace(part, energy=0.0) for part in parts]
+        warnings.append(
+            "the references name no energy, and their mean is taken for all images, although the beam changes with "
+            "energy; put the energy into their headers or names"
+        )
     parts = with_known_energies(parts, None, warnings, kind="references", energy_place=_ENERGY_PLACE)
     return mean_parts(group_repeats(parts)[0])
 
