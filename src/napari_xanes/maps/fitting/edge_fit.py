@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_xanes._typing import Block, Float32Array, Float64Array, IndexArray
 from napari_xanes.edge import EdgeLines, Lines, three_point_slope
 from napari_xanes.edge.local_quadratic import LocalQuadratic, local_quadratic, search_frames
+from napari_xanes.edge.stray_light import DepthSample
 from napari_xanes.maps.fitting.edge_errors import AmountErrors, BlockErrors, RowErrors, RowSet, at
 from napari_xanes.maps.fitting.edge_noise import EdgeNoise
 from napari_xanes.maps.fitting.edge_rivals import Rivals
@@ -111,6 +112,7 @@ class EdgeFit:
         )
         self.good, self.crossed = (np.zeros(n_pixels, dtype=bool) for _ in range(2))
         self._sums: list[tuple[Float64Array, int]] = []
+        self.depths = DepthSample()
 
     @property
     def mean(self) -> Float64Array | None:
@@ -147,6 +149,7 @@ class EdgeFit:
         """Find the edges of a block (E, P) and store the results."""
         with np.errstate(all="ignore"):
             lines = self._edge.measure(block)
+            self.depths.add(self._edge, block, lines)
             good = self._edge.is_complete(block, lines) & (lines.jump > self._min_jump)
             noise = self._noise.of_block(block, lines, pixels)
             self.good[pixels], self.jump[pixels] = good, lines.jump

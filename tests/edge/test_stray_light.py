@@ -1,0 +1,63 @@
+"""Light that passed beside the sample is told by how absorption above an edge bends over that below it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+import napari_xanes as nx
+from napari_xanes import SpectralStack
+from napari_xanes.sample import k_edge_curve
+
+AXIS = np.concatenate([np.arange(8245, 8335, 8.0), np.arange(8335, 8375, 1.0), np.arange(8375, 8590, 5.0)])
+WORDS = "thick pixels have smaller edge jumps"
+
+
+def counts(beside: float = 0.0, photons: float = 20000.0, other: float = 0.0, seed: int = 0) -> SpectralStack:
+    """Return counts of a round particle of two oxides; some light passes beside it, and another element varies."""
+    rng = np.random.default_rng(seed)
+    y, x = (np.indices((48, 48)) - 23.5) / 20
+    thick = np.sqrt(np.clip(1 - y**2 - x**2, 0, None))
+    share, matrix = (gaussian_filter(rng.standard_normal((48, 48)), 4.0) for _ in range(2))
+    share = np.clip(0.5 + 0.2 * share / share.std(), 0, 1)
+    low, high = (k_edge_curve(AXIS, e0, white, 0.08)[:, None, None] for e0, white in ((8345, 0.65), (8347.2, 0.42)))
+    fall = ((AXIS / AXIS[0]) ** -3)[:, None, None]
+    depth = thick * (0.4 * (share * low + (1 - share) * high) + fall * (0.3 + other * matrix / matrix.std()))
+    light = (1 - beside) * np.exp(-depth) + beside
+    metadata = {"flat": np.full((48, 48), photons, np.float32), "n_flat": 1000, "gain": 1.0}
+    return SpectralStack(rng.poisson(photons * light).astype(np.float32), AXIS, "counts", metadata=metadata)
+
+
+def told(stack: SpectralStack, method: str = "normalize_edge", **options: Any) -> list[str]:
+    result = nx.run([nx.Step("optical_depth"), nx.Step(method, options)], stack)
+    return [text for text in result.metadata["warnings"] if WORDS in text]
+
+
+@pytest.mark.parametrize("method", ["normalize_edge", "edge_energy"])
+def test_light_beside_the_sample_is_told_with_its_share(method: str) -> None:
+    (text,) = told(counts(0.3), method)
+    assert float(text.partition("as if ")[2].partition("%")[0]) == pytest.approx(30, abs=6)
+    stack = counts(0.3)
+    jump = nx.ops.normalize_edge(nx.ops.optical_depth(stack)).metadata["edge_jump"].data[24, 24]
+    assert float(text.partition("would be ")[2].partition("%")[0]) == pytest.approx(100 * (1 - jump / 0.4), abs=8)
+
+
+def test_a_lazy_stack_tells_it_too() -> None:
+    stack = counts(0.3)
+    lazy = stack.with_data(da.from_array(stack.data, chunks=(10, 48, 48)))
+    assert len(told(lazy)) == 1
+
+
+@pytest.mark.parametrize("photons", [200.0, 2000.0, 20000.0, 200000.0])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_light_that_met_the_sample_is_not_doubted(photons: float, seed: int) -> None:
+    assert not told(counts(photons=photons, seed=seed))
+
+
+@pytest.mark.parametrize("beside", [0.0, 0.3])
+def test_nothing_is_said_of_pixels_that_differ_in_more_than_thickness(beside: float) -> None:
+    assert not told(counts(beside, other=0.1))
