@@ -190,10 +190,10 @@ class MeanMisfit:
 
 def _broaden(spectra: Float32Array, width: float) -> Float32Array:
     """Convolve spectra with a Gaussian of full width `width` in eV, on the library's energy axis."""
-    from scipy.fft import irfft, rfft, rfftfreq
+    from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
-    n = spectra.shape[1] + 64
+    n = next_fast_len(spectra.shape[1] + 64, real=True)
     transfer = np.exp(-2 * (np.pi * rfftfreq(n, AXIS_STEP) * width / _FWHM) ** 2).astype(np.float32)
-    padded = np.pad(spectra, ((0, 0), (0, 64)), mode="edge")
+    padded = np.pad(spectra, ((0, 0), (0, n - spectra.shape[1])), mode="edge")
     broad: Float32Array = irfft(rfft(padded, axis=1) * transfer, n, axis=1)[:, : spectra.shape[1]]
     return broad

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -120,14 +121,20 @@ def doubt_mixtures(
     rows = np.arange(0, len(library), max(1, len(library) // _MAX_MEMBERS))
     misfit = MeanMisfit(library, rows, window.energy, free, means, np.ones(len(groups)))
     widths = np.maximum(np.multiply(_WIDTH_FACTORS, broadening), NARROWEST)
-    fits = _best_pairs(misfit, offset, np.unique(widths))
+    pairs = _BestPairs(misfit, offset, np.unique(widths))
     freedom = window.energy.size - free.shape[1] - 4
     found = []
-    for group, (one, two), height in zip(groups, fits, heights, strict=True):
+    for number, (group, height) in enumerate(zip(groups, heights, strict=True)):
+        two = pairs.fit(number, same_charge=False)
         white = white_variance(two.residual[:, None])
         theory = float(theory_squares(np.array([two.squares]), white, freedom)[0])
         allowance = (_RATIO - 1) * theory + _NOISE * float(white[0])
-        if one.squares - two.squares <= max(allowance, (_LEAST_RATIO - 1) * two.squares):
+        allowance = max(allowance, (_LEAST_RATIO - 1) * two.squares)
+        # The whole library only fits better, so most groups need no look at it.
+        if pairs.least_squares(number, same_charge=True) - two.squares <= allowance:
+            continue
+        one = pairs.fit(number, same_charge=True)
+        if one.squares - two.squares <= allowance:
             continue
         pair, shares = charges[[two.one, two.two]], np.array([two.share, 1 - two.share])
         model = error.valence(np.array(np.sqrt(_most(two.squares, white, freedom) / window.energy.size) / height))
@@ -161,46 +168,56 @@ def _means(stack: SpectralStack, window: EnergyWindow, matcher: Matcher) -> tupl
     return [key == number for number in numbers], means
 
 
-def _best_pairs(misfit: MeanMisfit, offset: float, widths: Float64Array) -> list[tuple[PairFit, PairFit]]:
-    """The best pairs of members of one charge, and of two charges, for each mean spectrum."""
-    charge = misfit.library.table["charge"]
-    first, second = np.triu_indices(misfit.rows.size, 1)
-    is_single = (charge[misfit.rows[first]] == charge[misfit.rows[second]])[:, None]
-    n_means = misfit.means.shape[1]
-    most = {kind: np.full(n_means, -np.inf) for kind in (True, False)}
-    found = {kind: [(0, 0, (0.0, 0.0))] * n_means for kind in most}
-    for shift, width in itertools.product(_SHIFTS.tolist(), widths.tolist()):
-        place = offset + shift, width
-        members, _ = misfit.unit_members(*place)
-        members = members.astype(np.float32)
-        cosines = members @ misfit.means.astype(np.float32)
-        explained = _explained(cosines[first], cosines[second], (members @ members.T)[first, second][:, None])
-        for kind, best in most.items():
-            if not kind and abs(shift) > TIED + 1e-9:
-                continue
-            allowed = np.where(is_single == kind, explained, -np.inf)
-            pair = allowed.argmax(axis=0)
-            for number in np.flatnonzero(allowed[pair, np.arange(n_means)] > best):
-                best[number] = allowed[pair[number], number]
-                rows = misfit.rows[[first[pair[number]], second[pair[number]]]]
-                found[kind][number] = (int(rows[0]), int(rows[1]), place)
-    every = replace(misfit, rows=np.arange(len(misfit.library)))
-    single, mixed = (
-        [
-            _exchanged(every, mean, *start, same_charge=kind)
-            for mean, start in zip(misfit.means.T, found[kind], strict=True)
-        ]
-        for kind in most
-    )
-    return list(zip(single, mixed, strict=True))
+class _BestPairs:
+    """The best pairs of members of one charge, and of two charges, for each mean spectrum of a misfit."""
+
+    def __init__(self, misfit: MeanMisfit, offset: float, widths: Float64Array) -> None:
+        self._every = replace(misfit, rows=np.arange(len(misfit.library)))
+        self._members = lru_cache(maxsize=4)(self._every.unit_members)
+        charge, n_means = misfit.library.table["charge"][misfit.rows], misfit.means.shape[1]
+        first, second = np.triu_indices(misfit.rows.size, 1)
+        is_single = charge[first] == charge[second]
+        self._most = {kind: np.full(n_means, -np.inf) for kind in (True, False)}
+        self._found = {kind: [(0, 0, (0.0, 0.0))] * n_means for kind in (True, False)}
+        pairs = {kind: (first[is_single == kind], second[is_single == kind]) for kind in (True, False)}
+        means = misfit.means.astype(np.float32)
+        for shift, width in itertools.product(_SHIFTS.tolist(), widths.tolist()):
+            members = misfit.unit_members(offset + shift, width)[0].astype(np.float32)
+            cosines, overlaps = members @ means, members @ members.T
+            for kind, (one, two) in pairs.items():
+                if not one.size or (not kind and abs(shift) > TIED + 1e-9):
+                    continue
+                explained = _explained(cosines[one], cosines[two], overlaps[one, two][:, None])
+                best = explained.argmax(axis=0)
+                for number in np.flatnonzero(explained[best, np.arange(n_means)] > self._most[kind]):
+                    self._most[kind][number] = explained[best[number], number]
+                    rows = misfit.rows[[one[best[number]], two[best[number]]]]
+                    self._found[kind][number] = (int(rows[0]), int(rows[1]), (offset + shift, width))
+
+    def least_squares(self, number: int, *, same_charge: bool) -> float:
+        """The squares that the best pair of the members that were tried leaves of a mean."""
+        return float(1 - self._most[same_charge][number])
+
+    def fit(self, number: int, *, same_charge: bool) -> PairFit:
+        """The best pair of members of the whole library for a mean, found from the best of those that were tried."""
+        one, two, place = self._found[same_charge][number]
+        members, lengths = self._members(*place)
+        mean = self._every.means[:, number]
+        return _exchanged(self._every.library, members, lengths, mean, one, two, same_charge=same_charge)
 
 
 def _exchanged(
-    misfit: MeanMisfit, mean: Float64Array, one: int, two: int, place: tuple[float, float], *, same_charge: bool
+    library: Library,
+    members: Float64Array,
+    lengths: Float64Array,
+    mean: Float64Array,
+    one: int,
+    two: int,
+    *,
+    same_charge: bool,
 ) -> PairFit:
-    """The fit of a mean by two members, each in turn exchanged for the best one of the whole library."""
-    charge = misfit.library.table["charge"]
-    members, lengths = misfit.unit_members(*place)
+    """The fit of a mean by two unit members, each in turn exchanged for the best one of the whole library."""
+    charge = library.table["charge"]
     cosines = members @ mean
     for _ in range(_EXCHANGES):
         others = np.flatnonzero((charge == charge[two]) == same_charge)
