@@ -86,3 +86,47 @@ def test_a_single_energy_has_no_difference() -> None:
     stack = SpectralStack(np.ones((1, 2, 2)), [8340], "optical_depth", metadata={"name": "look"})
     with pytest.raises(ValueError, match="'look' has a single energy; a difference needs at least two"):
         nx.maps.difference_map(stack)
+
+
+def with_air(photons: float = 4000.0) -> tuple[SpectralStack, np.ndarray]:
+    """Return a stack of which a quarter shows air, and the step of its edge."""
+    rng = np.random.default_rng(7)
+    step = rng.uniform(0.2, 0.6, (40, 40))
+    step[:20, :20] = 0
+    energy = np.arange(8290.0, 8400.0, 2.0)
+    depth = step * (0.5 + (energy > 8340))[:, None, None]
+    data = -np.log(rng.poisson(photons * np.exp(-depth)) / photons).astype(np.float32)
+    noise = {"kind": "poisson", "i0": np.full((1, 1, 1), photons), "n_flat": np.inf}
+    return SpectralStack(data, energy, "optical_depth", metadata={"noise": noise}), step
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_beam_that_changes_between_both_ranges_is_told(known: bool) -> None:
+    """The map was off by seven times its errors in all pixels, without a word."""
+    stack, _ = with_air()
+    if not known:
+        stack = stack.with_data(stack.data, metadata={"noise": None})
+    ranges = {"signal": SIGNAL, "background": BACKGROUND}
+    assert not nx.maps.difference_map(stack, **ranges).metadata["warnings"]
+    drifting = stack.with_data(stack.data + np.linspace(0, 0.2, stack.energy.size, dtype=np.float32)[:, None, None])
+    (told,) = nx.maps.difference_map(drifting, **ranges).metadata["warnings"]
+    assert "all have a difference of 0.09" in told
+
+
+def test_a_spoiled_frame_in_a_range_is_told() -> None:
+    stack, _ = with_air()
+    data = stack.data.copy()
+    data[8] += 0.3
+    maps = nx.maps.difference_map(stack.with_data(data), signal=SIGNAL, background=BACKGROUND)
+    assert any("the frame at 8306 eV is brighter or darker" in text for text in maps.metadata["warnings"])
+
+
+def test_dead_pixels_have_no_value_and_missing_values_elsewhere_do_not_matter() -> None:
+    stack, step = with_air()
+    data = stack.data.copy()
+    data[:, 30, 30] = 0
+    data[0] = np.where(np.indices((40, 40)).sum(axis=0) % 2, np.nan, data[0])  # in neither range
+    found = nx.maps.difference_map(stack.with_data(data), signal=SIGNAL, background=BACKGROUND)["difference"]
+    assert np.argwhere(~found.mask).tolist() == [[30, 30]]
+    pulls = ((found.data - step) / found.sigma)[found.mask]
+    assert pulls.std() == pytest.approx(1, abs=0.08)

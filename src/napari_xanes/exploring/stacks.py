@@ -8,6 +8,7 @@ from napari_xanes._typing import Float64Array
 from napari_xanes.edge import Range, raise_if_frame_empty, require_absorption
 from napari_xanes.exploring.basis import ComponentBasis
 from napari_xanes.exploring.factors import find_factors
+from napari_xanes.exploring.faults import energies_in_words
 from napari_xanes.exploring.moments import Moments, moments_of
 from napari_xanes.exploring.pure_spectra import PureSpectra
 from napari_xanes.noise import AmountNoise
@@ -18,6 +19,9 @@ from napari_xanes.wording import counted, one_or_more
 
 LEAST_ENERGIES = 4
 """Fewer energies leave nothing that would show the noise beside a component."""
+
+_MANY = 0.3
+"""Share of the energies from which so many components are no substances."""
 
 NOTHING = "no component stands out from the noise"
 
@@ -133,6 +137,12 @@ def doubts_of(stack: SpectralStack, basis: ComponentBasis) -> list[str]:
             "neighbouring energies share noise after smooth or interpolate_energy, so that noise looks like "
             "components; find them in the stack before that step"
         )
+    if count >= max(8, _MANY * basis.energy.size) and basis.eigenvalues[count - 1] >= basis.limit:
+        warnings.append(
+            f"{count} components stand out at {basis.energy.size} energies: many frames have something of their own, "
+            "as with zingers (repair), frames that moved (align) or an unsteady beam"
+        )
+    warnings += energies_in_words(basis.energy, basis.spectra, basis.noise)
     if isinstance(stack.noise, AmountNoise):
         warnings.append("the stack is denoised: its components are those that the denoiser kept")
     return warnings

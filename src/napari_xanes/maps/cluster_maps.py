@@ -13,6 +13,7 @@ from napari_xanes.edge import Range, raise_if_frame_empty
 from napari_xanes.exploring.basis import Basis
 from napari_xanes.exploring.cluster_search import MOST, Algorithm, find_clusters, one_cluster
 from napari_xanes.exploring.clusters import Clusters, ClustersArgument, Distance, Points
+from napari_xanes.exploring.faults import are_single
 from napari_xanes.exploring.stacks import NOTHING, at_energies_of, doubts_of, find_basis, within
 from napari_xanes.exploring.whitened import WhitenedScores, pixels_of
 from napari_xanes.parameter_map import MapSet, ParameterMap
@@ -281,4 +282,8 @@ class _Labels:
             if count < min(_FEW_PIXELS, self.labels.size / self.found.number):
                 pixels = f"only {counted(count, 'pixel is', 'pixels are')}" if count else "no pixel is"
                 doubts.append(f"{pixels} cluster {number}: a spot, or faulty pixels (see repair)")
+            elif are_single((self.labels == number).reshape(self.stack.shape[1:])):
+                doubts.append(
+                    f"cluster {number} is {count} single pixels, as hot and dead pixels are; run repair first"
+                )
         return doubts

@@ -12,6 +12,7 @@ from napari_xanes._typing import Block
 from napari_xanes.edge import Range, raise_if_frame_empty
 from napari_xanes.exploring.basis import Basis, ComponentBasis
 from napari_xanes.exploring.factors import MOST
+from napari_xanes.exploring.faults import are_single
 from napari_xanes.exploring.stacks import at_energies_of, doubts_of, find_basis, within
 from napari_xanes.noise import AmountNoise, PhotonNoise
 from napari_xanes.parameter_map import MapSet, ParameterMap
@@ -20,10 +21,12 @@ from napari_xanes.progress import Progress, part
 from napari_xanes.region_means import SHARED_ENERGIES
 from napari_xanes.registry import method
 from napari_xanes.stack import SpectralStack
-from napari_xanes.wording import counted
+from napari_xanes.wording import counted, first_few, one_or_more
 
 _FEW_PIXELS = 4.0
 """A component that no more pixels than this carry is a spot or a faulty pixel."""
+
+_MOST_NAMED = 5
 
 _AT_ONCE = 2048
 """So many pixels and what is made of them fit into the cache."""
@@ -178,8 +181,8 @@ class _Scores:
         return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
 
     def _few_pixels(self) -> list[str]:
-        """Say which components only a few pixels carry."""
-        texts, all_finite = [], bool(self.finite.all())
+        """Say which components only a few pixels carry, or single ones."""
+        texts, single, all_finite = [], list[str](), bool(self.finite.all())
         for number, scores in enumerate(self.values, start=1):
             finite = scores if all_finite else scores[self.finite]
             # Of any size, without the squares of enormous numbers.
@@ -189,4 +192,12 @@ class _Scores:
             if n < min(_FEW_PIXELS, self.finite.sum() / 2):
                 pixels = counted(max(1, round(n)), "pixel carries", "pixels carry")
                 texts.append(f"only about {pixels} component {number}: a spot, or faulty pixels (see repair)")
+            elif are_single((np.abs(scores) > 0.5 * largest).reshape(self.stack.shape[1:])):
+                single.append(str(number))
+        if single:
+            names = first_few(single, _MOST_NAMED)
+            texts.append(
+                f"{one_or_more(len(single), 'component', 'components')} {names}: single pixels carry "
+                f"{one_or_more(len(single), 'it', 'them')}, as hot and dead pixels and zingers do; run repair first"
+            )
         return texts

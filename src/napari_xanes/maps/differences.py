@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
+from scipy import stats
 
 from napari_xanes import blocks
-from napari_xanes._typing import Block, Float64Array, IndexArray
-from napari_xanes.edge import Range, raise_if_frame_empty, require_absorption
+from napari_xanes._typing import Block, Float32Array, Float64Array, IndexArray
+from napari_xanes.computing import computed
+from napari_xanes.edge import Range, fit_edge, raise_if_frame_empty, require_absorption
 from napari_xanes.noise import AmountNoise, Noise, PhotonNoise
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.parameters import Param
@@ -16,9 +18,21 @@ from napari_xanes.progress import Progress
 from napari_xanes.region_means import SHARED_ENERGIES
 from napari_xanes.registry import method
 from napari_xanes.stack import SpectralStack
+from napari_xanes.wording import one_or_more
 
 _LEAST = 4
 """So many energies in a range show how large noise is, from the residuals of a line."""
+
+_EMPTY, _LEAST_EMPTY, _LEAST_SHARE = 3.0, 50, 0.02
+"""Pixels are empty if their background is the lowest of all within so many errors; so many pixels, and this share of
+all, tell whether the beam was the same in both ranges."""
+
+_MOST_BACKGROUND = 0.1
+"""Optical depth beyond which the lowest background is that of a sample."""
+
+_ALIKE, _DRIFT = 1.5, 5.0
+"""Differences of empty pixels scatter by no more than so many times their errors, and have a mean of so many times its
+error where the beam was another one."""
 
 
 @method(looks_at="pixel")
@@ -46,8 +60,11 @@ def difference_map(
     MapSet
         ``difference`` of the means, in the unit of the stack, and their ``ratio``, signal over background, which is
         masked where the background is not above twice its error. Errors are those of the photons, or of a denoised
-        stack, where they are known; else those of the residuals of a straight line over each range. They are unknown
-        after `smooth` over energies and `interpolate_energy`, where energies share noise.
+        stack, where they are known; else those of the residuals of a straight line over each range, widened so that two
+        of them hold 95 % (Student's t). They are unknown after `smooth` over energies and `interpolate_energy`, where
+        energies share noise. Where photons are known, pixels that have one value at all energies are dead and have no
+        value. Warnings say if pixels without absorption before the edge have a difference, too, as where the beam
+        changed between both ranges, and if a range holds a spoiled frame.
 
     Raises
     ------
@@ -75,13 +92,17 @@ def difference_map(
     n_pixels = int(np.prod(stack.shape[1:]))
     values = {name: np.full(n_pixels, np.nan, dtype=np.float32) for name in ("difference", "ratio")}
     sigmas = {name: np.full(n_pixels, np.nan, dtype=np.float32) for name in values}
+    lows, low_sigmas = (np.full(n_pixels, np.nan, dtype=np.float32) for _ in range(2))
     noise = stack.noise
 
     def measure(block: Block, pixels: slice) -> None:
         with np.errstate(all="ignore"):
             low, high = (block[chosen].mean(axis=0, dtype=np.float64) for chosen in frames)
             covariance = _covariance(stack.energy, block, frames, noise, pixels)
+            if isinstance(noise, PhotonNoise) and len(block) >= _LEAST:
+                high[(block == block[0]).all(axis=0)] = np.nan
             values["difference"][pixels] = high - low
+            lows[pixels], low_sigmas[pixels] = low, np.sqrt(covariance[0])
             sigmas["difference"][pixels] = np.sqrt(covariance[0] + covariance[1] - 2 * covariance[2])
             ratio = high / low
             ratio[~(low > 0) | (low <= 2 * np.sqrt(covariance[0]))] = np.nan
@@ -98,7 +119,10 @@ def difference_map(
         name: ParameterMap(values[name].reshape(shape), unit, sigmas[name].reshape(shape))
         for name, unit in units.items()
     }
-    warnings = []
+    warnings = [
+        *_spoiled(stack, frames, sigmas["difference"]),
+        *_other_beam(stack, values["difference"], sigmas["difference"], lows, low_sigmas),
+    ]
     if noise is None and stack.metadata.get(SHARED_ENERGIES):
         for sigma in sigmas.values():
             sigma.fill(np.nan)
@@ -127,6 +151,59 @@ def _frames(stack: SpectralStack, name: str, limits: Range | None, automatic: sl
     return chosen
 
 
+def _spoiled(stack: SpectralStack, frames: list[IndexArray], sigma: Float32Array) -> list[str]:
+    """Say which of the frames are brighter or darker than their neighbours by more than the error of a pixel."""
+    try:
+        left_out = fit_edge(stack, None, None, None)[0].left_out
+    except ValueError:
+        # Two energies, or no edge: nothing tells.
+        return []
+    used = [i for some in frames for i in some if stack.energy[i] in left_out and some.size > 1]
+    if not used or not np.isfinite(sigma).any():
+        return []
+    spoiled, least = [], float(np.nanmedian(sigma))
+    for some in frames:
+        if not np.isin(some, used).any():
+            continue
+        levels = np.array([float(np.nanmean(computed(stack.data[i]))) for i in some])
+        spoiled += some[(np.abs(levels - np.median(levels)) > least) & np.isin(some, used)].tolist()
+    if not spoiled:
+        return []
+    names = ", ".join(f"{stack.energy[i]:g}" for i in spoiled)
+    return [
+        f"the {one_or_more(len(spoiled), 'frame', 'frames')} at {names} eV {one_or_more(len(spoiled), 'is', 'are')} "
+        "brighter or darker than those around, as with a spoiled flat, and part of the map: drop_frames leaves them out"
+    ]
+
+
+def _other_beam(
+    stack: SpectralStack, values: Float32Array, sigma: Float32Array, low: Float32Array, low_sigma: Float32Array
+) -> list[str]:
+    """Say by how much pixels without absorption before the edge differ, if these all differ by the same."""
+    if stack.quantity != "optical_depth":
+        return []
+    known = np.isfinite(values) & (sigma > 0)
+    least = float(np.percentile(low[known], 100 * _LEAST_SHARE)) if known.any() else np.inf
+    if abs(least) > _MOST_BACKGROUND:
+        return []
+    # Without sample, all have the lowest background of all, which is not 0 if the beam has changed since I0.
+    near = known & (low < least + 2 * _EMPTY * low_sigma)
+    base = float(np.median(low[near]))
+    empty = known & (np.abs(low - base) < _EMPTY * low_sigma)
+    count = int(empty.sum())
+    if count < max(_LEAST_EMPTY, _LEAST_SHARE * values.size):
+        return []
+    usual, mean = float(np.median(sigma[empty])), float(np.median(values[empty]))
+    scatter = 1.4826 * float(np.median(np.abs(values[empty] - mean)))
+    error = 1.25 * scatter / np.sqrt(count)
+    if scatter > _ALIKE * usual or abs(mean) < max(_DRIFT * error, 0.5 * usual):
+        return []
+    return [
+        f"{count} pixels of the lowest background all have a difference of {mean:.3g} +- {error:.1g}: the "
+        "beam changed between both ranges (I0 at each energy helps), or a film covers them; all may be off by this"
+    ]
+
+
 def _covariance(
     energy: Float64Array, block: Block, frames: list[IndexArray], noise: Noise | None, pixels: slice
 ) -> Float64Array:
@@ -140,13 +217,16 @@ def _covariance(
     if isinstance(noise, AmountNoise):
         variances, parts = np.zeros((2, count)), noise.sources(weights, pixels)
     elif isinstance(noise, PhotonNoise):
-        own = np.broadcast_to(noise.variance(block, pixels), block.shape)
+        # A value that is missing at another energy has no weight.
+        own = np.where((weights.sum(axis=1) > 0)[:, None], noise.variance(block, pixels), 0)
         if noise.flats is not None:
             own = own - noise.shared_variance(pixels)
             parts = np.broadcast_to(noise.sources(weights, pixels), (2, np.shape(noise.flats)[1], count))
         variances = (weights**2).T @ own
     else:
         variances = np.stack([_residual_variance(energy[chosen], block[chosen]) for chosen in frames])
+        freedom = sum(chosen.size - 2 for chosen in frames)
+        variances *= (stats.t.ppf(0.975, freedom) / stats.norm.ppf(0.975)) ** 2 if freedom > 0 else np.nan
     shared = np.einsum("imp,jmp->ijp", parts, parts)
     return np.stack([variances[0] + shared[0, 0], variances[1] + shared[1, 1], shared[0, 1]])
 

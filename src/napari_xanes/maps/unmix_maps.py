@@ -11,6 +11,7 @@ from pydantic import BeforeValidator
 from napari_xanes import blocks
 from napari_xanes._typing import Block
 from napari_xanes.edge import Range, raise_if_frame_empty
+from napari_xanes.exploring.faults import are_single, energies_in_words
 from napari_xanes.exploring.pure_spectra import PureArgument, PureSpectra
 from napari_xanes.exploring.stacks import at_energies_of, within
 from napari_xanes.maps.fitting.active_set import ActiveSets
@@ -24,6 +25,9 @@ from napari_xanes.region_means import SHARED_ENERGIES
 from napari_xanes.registry import estimated, method
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
+from napari_xanes.wording import first_few
+
+_MOST_NAMED = 5
 
 ChosenReferences = Annotated[
     Any,
@@ -208,6 +212,8 @@ class _Amounts:
     def _doubts(self) -> list[str]:
         """Say in sentences what makes the result doubtful."""
         doubts = [] if "as many as" in self.pure.words else [self.pure.words]
+        doubts += energies_in_words(self.pure.energy, self.pure.spectra, self.pure.noise)
+        doubts += self._single_pixels()
         typical = float(np.nanmedian(self.chi_square)) if np.isfinite(self.chi_square).any() else 1.0
         if typical > 1.5:
             doubts.append(
@@ -215,3 +221,17 @@ class _Amounts:
                 "the stack; raise count, or look for what is negative (background, offset)"
             )
         return doubts
+
+    def _single_pixels(self) -> list[str]:
+        """Say of which spectra only single pixels hold much."""
+        single = []
+        for name, amounts in zip(self.pure.names, self.values, strict=True):
+            much = np.nan_to_num(amounts) > 0.5 * np.nanmax(amounts, initial=0)
+            if are_single(much.reshape(self.stack.shape[1:])):
+                single.append(name)
+        if not single:
+            return []
+        return [
+            f"only single pixels hold much of {first_few(single, _MOST_NAMED)}, as hot and dead pixels and zingers do; "
+            "run repair first"
+        ]
