@@ -182,7 +182,8 @@ class Pages(QStackedWidget):
         if self._shows_profiles:
             self.setCurrentWidget(self.profiles)
         else:
-            empty = stack is None and not workspace_of(self._viewer).references.drawn
+            alone = workspace_of(self._viewer).references.drawn and not self.reason()  # which says the way back
+            empty = stack is None and not alone
             self.setCurrentIndex(2 if lacks_energies(active) else int(empty))
         self.energies.show_layer(active)
         self.empty.show_reason(self.reason())
