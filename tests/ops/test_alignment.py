@@ -151,7 +151,9 @@ def test_frames_that_were_found_but_hold_something_else_are_named_beside_empty_o
     shifts[:2] = 1.0
     residual, sigma = np.array([1.0, 1.0, 9.0, np.nan]), np.full((4, 2), 0.01)
     found = Estimate(shifts, sigma, residual, np.array([True, True, True, False]), 0.0)
-    told = warnings_of(sentences(np.array([700.0, 701, 702, 703]), found, np.array([False, False, True, True])))
+    told = warnings_of(
+        sentences(np.array([700.0, 701, 702, 703]), found, np.array([False, False, True, True]), (64, 64))
+    )
     assert "the frame at 702 eV holds something else" in told[0]
     assert "the frame at 703 eV shows nothing of what the others show: its place" in told[1]
     assert len(told) == 2

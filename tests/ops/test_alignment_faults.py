@@ -47,3 +47,10 @@ def test_frames_that_a_fine_pattern_holds_have_errors_that_say_so() -> None:
     assert np.sqrt((errors**2).mean()) > 2 * np.sqrt((sample.bound**2).mean())
     assert (np.abs(errors) < 2 * found.sigma[~found.outliers]).mean() > 0.85
     assert any("stays with the detector" in text for text in aligned.metadata["warnings"])
+
+
+def test_a_sample_that_leaves_the_image_is_told() -> None:
+    shifts = np.linspace([-24.0, 0.0], [24.0, 0.0], 16)
+    sample = drifting("same", size=64, frames=16, shifts=shifts)
+    warnings = nx.ops.align(sample.stack).metadata["warnings"]
+    assert any("the sample leaves the image" in text for text in warnings)

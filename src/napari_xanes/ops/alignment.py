@@ -163,7 +163,7 @@ def _alignment(stack: SpectralStack, found: Estimate) -> Alignment:
         found.residual,
         outliers,
         stack.energy,
-        report=sentences(stack.energy, found, outliers),
+        report=sentences(stack.energy, found, outliers, stack.shape[-2:]),
     )
 
 

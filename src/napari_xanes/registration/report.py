@@ -24,12 +24,16 @@ _MUCH_REPLACED = 0.08
 """Share of the pixels that show what other frames show, beyond which shifts can be off by more than their errors say
 (by simulation: up to 8 times them in a cross that takes a quarter of a small image)."""
 
+_LEAST_COMMON = 1 / 3
+"""Share of the height or width that all frames see, below which places of frames were wrong in silence (a particle that
+crosses the image while its contrast inverts: by 2 to 8 pixels)."""
+
 _STILL = 0.02
 """Root mean square of shifts in pixels below which frames do not move."""
 
 
-def sentences(energy: Float64Array, found: Estimate, outliers: BoolArray) -> str:
-    """Return a line on the drift, one on the errors, and one on each reason to doubt them."""
+def sentences(energy: Float64Array, found: Estimate, outliers: BoolArray, shape: tuple[int, ...]) -> str:
+    """Return a line on the drift, one on the errors, and one on each reason to doubt them; `shape` is (Y, X)."""
     seen = found.found
     span = np.ptp(found.shifts[seen], axis=0)
     sigma = found.sigma[seen]
@@ -42,6 +46,13 @@ def sentences(energy: Float64Array, found: Estimate, outliers: BoolArray) -> str
         f"{span[1]:.2f} in x{replaced if found.replaced else ''}",
         f"the errors of the shifts are {np.median(sigma):.3f} pixels in the median and at most {sigma.max():.3f}",
     ]
+    common = np.maximum(np.array(shape) - span, 0)
+    if (common < _LEAST_COMMON * np.array(shape)).any():
+        lines.append(
+            f"all frames together see {common[0]:.0f} x {common[1]:.0f} of {shape[0]} x {shape[1]} pixels: the sample "
+            "leaves the image, and shifts can be off by many times their errors, most where the contrast changes; a "
+            "part of the energies, or method='tracked region', helps"
+        )
     return "\n".join([*lines, *_doubts(energy, found, outliers)])
 
 
