@@ -14,6 +14,11 @@ from napari_xanes import SpectralStack
 from napari_xanes.sample import k_edge_curve
 
 AXIS = np.concatenate([np.arange(8245, 8335, 8.0), np.arange(8335, 8375, 1.0), np.arange(8375, 8590, 5.0)])
+GRID = np.arange(8100, 8800, 0.25)
+OXIDES = [
+    nx.Spectrum(name, GRID, k_edge_curve(GRID, e0, white, 0.08), valence, metadata={"normalized": True})
+    for name, e0, white, valence in (("two", 8345, 0.65, 2.0), ("three", 8347.2, 0.42, 3.0))
+]
 WORDS = "thick pixels have smaller edge jumps"
 
 
@@ -37,9 +42,9 @@ def told(stack: SpectralStack, method: str = "normalize_edge", **options: Any) -
     return [text for text in result.metadata["warnings"] if WORDS in text]
 
 
-@pytest.mark.parametrize("method", ["normalize_edge", "edge_energy"])
+@pytest.mark.parametrize("method", ["normalize_edge", "edge_energy", "fit_references"])
 def test_light_beside_the_sample_is_told_with_its_share(method: str) -> None:
-    (text,) = told(counts(0.3), method)
+    (text,) = told(counts(0.3), method, **({"references": OXIDES} if method == "fit_references" else {}))
     assert float(text.partition("as if ")[2].partition("%")[0]) == pytest.approx(30, abs=6)
     stack = counts(0.3)
     jump = nx.ops.normalize_edge(nx.ops.optical_depth(stack)).metadata["edge_jump"].data[24, 24]
@@ -56,6 +61,7 @@ def test_a_lazy_stack_tells_it_too() -> None:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_light_that_met_the_sample_is_not_doubted(photons: float, seed: int) -> None:
     assert not told(counts(photons=photons, seed=seed))
+    assert not told(counts(photons=photons, seed=seed), "fit_references", references=OXIDES)
 
 
 @pytest.mark.parametrize("beside", [0.0, 0.3])

@@ -13,6 +13,8 @@ import numpy as np
 
 from napari_xanes._typing import Block, Float64Array
 from napari_xanes.edge.lines import EdgeLines, Lines
+from napari_xanes.edge.stacks import fit_edge
+from napari_xanes.stack import SpectralStack
 
 _FEWEST, _GROUPS, _LEAST_OF_GROUP, _LEAST_GROUPS = 200, 12, 15, 5
 """So many pixels are needed; they are sorted by their depth into so many groups, of which so many have so many."""
@@ -28,6 +30,9 @@ _CLEAR, _EXPLAINED = 60.0, 4.0
 
 _PER_BLOCK = 1024
 """At most so many pixels of a block are looked at."""
+
+_MOST = 4096
+"""At most about so many pixels of a stack are looked at."""
 
 _SHARES: Float64Array = np.linspace(0.0, 0.6, 121)
 
@@ -162,3 +167,26 @@ class DepthSample:
             f"another composition): edge jumps and amounts would be {found.too_small:.0%} too small. Measure thinner "
             "samples, and check the dark, harmonics, and the exposures of images and flats"
         ]
+
+
+def told_about_stray_light(stack: SpectralStack) -> list[str]:
+    """Say of optical depth in memory by how much jumps are too small, where its own edge and lines tell.
+
+    Parameters
+    ----------
+    stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
+        Nothing is said of other quantities, and of a lazy stack, which would be read once more.
+    """
+    if stack.quantity != "optical_depth" or stack.is_lazy:
+        return []
+    step = max(1, int(np.sqrt(np.prod(stack.shape[1:]) / _MOST)))
+    block = np.asarray(stack.data[..., ::step, ::step], dtype=np.float32).reshape(stack.energy.size, 1, -1)
+    try:
+        edge, _ = fit_edge(SpectralStack(block, stack.energy, "optical_depth"), None, None, None, left_out=())
+    except ValueError:  # no edge, or no lines: other checks tell
+        return []
+    sample = DepthSample()
+    with np.errstate(all="ignore"):  # pixels without a value
+        for part in np.array_split(block[:, 0], -(-block.shape[2] // _PER_BLOCK), axis=1):
+            sample.add(edge, part, edge.measure(part))
+    return sample.told()

@@ -11,6 +11,7 @@ from napari_xanes import blocks
 from napari_xanes.arguments import References
 from napari_xanes.beam_jumps import told_about_lazy_drift
 from napari_xanes.edge import Range, on_selection, raise_if_frame_empty, require_absorption
+from napari_xanes.edge.stray_light import told_about_stray_light
 from napari_xanes.hidden_noise import on_hidden_noise
 from napari_xanes.maps.fitting.design import Design, build_design
 from napari_xanes.maps.fitting.error_learning import learn_errors
@@ -200,7 +201,7 @@ def _maps(stack: SpectralStack, design: Design, fit: LinearFit, model: ErrorMode
     for i, name in enumerate(design.backgrounds):
         maps[name] = map_of(fit.background[i], units[name], companion="fit")
     # Noise that energies share is measured here, and is part of sigma.
-    told = [*on_hidden_noise(stack, energies=False), *told_about_lazy_drift(stack)]
+    told = [*on_hidden_noise(stack, energies=False), *told_about_lazy_drift(stack), *told_about_stray_light(stack)]
     if fit.min_jump is None:
         told += on_selection(fit.jump, fit.least / 5, fit.least, fit.good)
     metadata: dict[str, Any] = {
