@@ -8,6 +8,7 @@ from benchmarks.registration.cases import drifting
 from benchmarks.registration.rendering import Drifting, random_walk, texture
 
 import napari_xanes as nx
+from napari_xanes.sample import nmc_ni_k
 
 
 def _errors(sample: Drifting, found: nx.Alignment) -> np.ndarray:
@@ -54,3 +55,13 @@ def test_a_sample_that_leaves_the_image_is_told() -> None:
     sample = drifting("same", size=64, frames=16, shifts=shifts)
     warnings = nx.ops.align(sample.stack).metadata["warnings"]
     assert any("the sample leaves the image" in text for text in warnings)
+
+
+def test_a_normalized_stack_is_told_to_hold_little_to_align_by() -> None:
+    depth = nx.ops.optical_depth(nmc_ni_k(size=48).stack)
+    words = "align before normalizing"
+    normalized = nx.ops.align(nx.ops.normalize_edge(depth))
+    assert any(words in text for text in normalized.metadata["warnings"])
+    assert not any(words in text for text in nx.ops.align(depth).metadata["warnings"])
+    given = nx.ops.align(nx.ops.normalize_edge(depth), shifts=nx.ops.align(depth).metadata["align"])
+    assert not any(words in text for text in given.metadata["warnings"])

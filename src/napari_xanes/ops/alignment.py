@@ -38,6 +38,11 @@ from napari_xanes.stack import SpectralStack
 _LEAST_SIZE = 16
 """Height and width, in pixels, below which an image shows too little."""
 
+_NORMALIZED = (
+    "the stack is normalized: frames below the edge hold noise only, those above it the same everywhere, so shifts can "
+    "be off by many times their errors; align before normalizing"
+)
+
 OptionalReferences = Annotated[
     Any,
     BeforeValidator(lambda value: None if value is None else load_references(value)),
@@ -54,7 +59,11 @@ def _fit(
 ) -> Mapping[str, Any]:
     """Find the shifts, unless they are given, and keep which pixels they are counted in."""
     _require_absorption(stack)
-    found = _found(stack, **given, progress=progress) if shifts is None else fitting_shifts(stack, shifts)
+    if shifts is None:
+        found = _found(stack, **given, progress=progress)
+        found = replace(found, report=f"{found.report}\n{_NORMALIZED}") if stack.quantity == "normalized" else found
+    else:
+        found = fitting_shifts(stack, shifts)
     pixel_size, binning = stack.pixel_size or found.pixel_size, binning_of(stack.metadata)
     shape = (stack.shape[-2], stack.shape[-1])
     return {"shifts": replace(found, image_shape=shape, pixel_size=pixel_size, binning=binning)}
