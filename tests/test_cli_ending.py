@@ -37,6 +37,8 @@ def ended(error: BaseException) -> int:
         ),
         (FileNotFoundError("a.h5: there is no such file"), 1, "napari-xanes: a.h5: there is no such file"),
         (KeyError("no detector"), 1, "napari-xanes: no detector"),
+        (ImportError("pip install 'napari-xanes[mcp]'"), 1, "napari-xanes: pip install 'napari-xanes[mcp]'"),
+        (ModuleNotFoundError("No module named 'a'", name="a"), 2, "napari-xanes: ModuleNotFoundError: No module"),
         (RuntimeError("lost"), 2, "napari-xanes: RuntimeError: lost (an error of the program; -v"),
         (RecursionError("deep"), 2, "napari-xanes: RecursionError: deep"),
         (MemoryError(), 2, "napari-xanes: MemoryError: "),

@@ -67,6 +67,8 @@ def ending_in_words() -> Iterator[None]:
     except USER_ERRORS as error:
         _end(error, error.args[0] if isinstance(error, KeyError) and error.args else error, 1)
     except Exception as error:
+        if isinstance(error, ImportError) and error.name is None:  # our own, which names the extra to install
+            _end(error, error, 1)
         hint = "" if shows_trace.get() else " (an error of the program; -v before the command shows where)"
         _end(error, f"{type(error).__name__}: {error}{hint}", 2)
 

@@ -14,6 +14,6 @@ def mcp(
     """Serve tools to an assistant by the Model Context Protocol over standard input and output; writes nothing."""
     try:
         from napari_xanes.cli.tool_server.server import make_server
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("the tool server needs the package mcp: pip install 'napari-xanes[mcp]'") from error
+    except ImportError:
+        raise ImportError("the tool server needs the package mcp: pip install 'napari-xanes[mcp]'") from None
     make_server(folders).run("stdio")
