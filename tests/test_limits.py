@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +19,7 @@ from napari_xanes.computing import frames_of
 
 @pytest.fixture(autouse=True)
 def _no_limit_afterwards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    monkeypatch.setattr("napari_xanes.limits.cores", lambda: 4)
     yield
     limits.limit()
 
@@ -86,3 +89,12 @@ def test_a_memory_limit_makes_what_is_read_at_once_smaller(memory: int | None, l
 def test_a_limit_below_one_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="is no limit"):
         limits.limit(**wrong)
+
+
+def test_cores_are_those_that_are_left_to_the_process() -> None:
+    """As in a job of a batch system, which is bound to some cores of its node."""
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("only Linux binds a process to cores")
+    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); from napari_xanes import limits; "
+    done = subprocess.run([sys.executable, "-c", f"{code}print(limits.threads())"], capture_output=True, text=True)
+    assert done.stdout.strip() == "1"

@@ -1,11 +1,10 @@
-"""How many threads computations take, and how much memory. By default all cores; the window sets what its user prefers.
+"""How many threads computations take, and how much memory. By default all cores of the process.
 
-The limits belong to the process. Results do not depend on them.
+The window sets what its user prefers. The limits belong to the process. Results do not depend on them.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -26,10 +25,17 @@ class _Limits:
 _LIMITS = _Limits()
 
 
+@cache
+def cores() -> int:
+    """Return how many cores this process may use: those that a batch system or a container leaves to it."""
+    from dask.system import cpu_count
+
+    return int(cpu_count())
+
+
 def threads() -> int:
-    """Return how many threads computations may take: all cores, unless there is a limit."""
-    cores = os.cpu_count() or 1
-    return cores if _LIMITS.threads is None else min(cores, _LIMITS.threads)
+    """Return how many threads computations may take: all cores of the process, unless there is a limit."""
+    return cores() if _LIMITS.threads is None else min(cores(), _LIMITS.threads)
 
 
 def bytes_at_once(usual: int) -> int:

@@ -129,7 +129,7 @@ def test_files_run_in_processes_until_they_are_cancelled(
     window: ManyWindow, scans: Path, steps: list[Step], wait: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("napari_xanes.gui.many.fields.cores", lambda: 2)
     window.fields.workers.setRange(1, 2)
     window.fields.workers.setValue(2)
     press(window.run_button)

@@ -100,7 +100,7 @@ def test_a_file_that_is_too_long_is_not_read(tmp_path: Path) -> None:
 
 
 def test_every_job_keeps_the_limits(written: Written, wait: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr("napari_xanes.limits.cores", lambda: 8)
     written("computing: {threads: 3}\nopening: {memory_gib: 0.5}")
     job, found = Job(), []
     job.done.connect(found.append)

@@ -15,7 +15,7 @@ from napari_xanes.registration.reading import prepared
 
 
 def test_frames_are_prepared_in_order_and_only_a_few_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("napari_xanes.limits.cores", lambda: 2)
     asked = 0
 
     def frames() -> Iterator[np.ndarray]:

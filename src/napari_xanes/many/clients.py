@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_xanes.limits import cores
 from napari_xanes.many.jobqueue import client_of, read_jobqueue
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def client_for(scheduler: str, workers: int | None = None, jobqueue: Path | None
         with (
             LocalCluster(n_workers=0, processes=True, dashboard_address=":0") as cluster,
             Client(cluster) as client,
-            _workers_of(cluster.scheduler_address, workers or os.cpu_count() or 1),
+            _workers_of(cluster.scheduler_address, workers or cores()),
         ):
             client.wait_for_workers(1, timeout=_STARTING)
             yield client

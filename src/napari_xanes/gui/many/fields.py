@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +16,7 @@ from napari_xanes.gui.dock_layout import push_button, say, wrapping_label
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.many.files import files_in
 from napari_xanes.history import READ_KEYWORDS, Source, Step, literal
+from napari_xanes.limits import cores
 from napari_xanes.many.fixed_places import taken_from_one_stack
 from napari_xanes.many.table import group_of
 
@@ -188,7 +188,7 @@ class InputFields(QWidget):
 def _workers_box() -> QSpinBox:
     """Return a field for the number of processes; only one without the package for more."""
     box, there = QSpinBox(), find_spec("distributed") is not None
-    box.setRange(1, (os.cpu_count() or 1) if there else 1)
+    box.setRange(1, cores() if there else 1)
     box.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
     several = "each takes a file at a time and one core; they need some seconds to start"
     box.setToolTip(f"1: here. More: {several}" if there else "More need: pip install 'napari-xanes[distributed]'")
