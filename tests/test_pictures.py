@@ -26,6 +26,16 @@ def test_an_image_has_no_slices() -> None:
     assert axes.get_title() == "valence"
 
 
+def test_white_is_zero_in_the_picture_of_a_difference() -> None:
+    values = np.linspace(-0.2, 0.6, 20, dtype=np.float32).reshape(4, 5)
+    axes = _figure(4, 4).add_subplot()
+    draw_map(axes, MapSet({"valence difference": ParameterMap(values)}), "valence difference")
+    (image,) = axes.images
+    low, high = image.get_clim()
+    assert (low, image.get_cmap().name) == (-high, "PiYG")
+    assert high == np.percentile(values, 99)
+
+
 def test_a_colour_mix_is_saved_with_its_triangle(tmp_path: Path) -> None:
     """The three full colours, which no pixel of the maps has, and the colour of the slice that is asked for."""
     from matplotlib.image import imread

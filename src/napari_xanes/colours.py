@@ -15,6 +15,21 @@ the hue, within 0.2 rad, and were searched for the largest least distance in CIE
 al. (2009), with at least three times the contrast to white; ``tests/test_colours.py`` measures it.
 """
 
+DIVERGING = "PiYG"
+"""Colours of differences, in napari and matplotlib: pink below the middle of their limits, white there, green above."""
+
+
+def about_zero(low: float, high: float) -> tuple[float, float]:
+    """Return limits of colours that hold given ones, with zero in their middle.
+
+    Examples
+    --------
+    >>> about_zero(-0.5, 0.2), about_zero(0.0, 0.0)
+    ((-0.5, 0.5), (-1.0, 1.0))
+    """
+    largest = max(abs(low), abs(high)) or 1.0
+    return -largest, largest
+
 
 def on_light(colour: str) -> str:
     """Return the darker form of a colour of the palette, for light backgrounds; another colour as it is.

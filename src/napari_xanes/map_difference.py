@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from napari_xanes.history import to_plain
-from napari_xanes.parameter_map import MapSet, ParameterMap
+from napari_xanes.parameter_map import DIFFERENCE, MapSet, ParameterMap
 from napari_xanes.region_means import COVARIANCE_LENGTH
 
 
@@ -84,7 +84,7 @@ def subtract_maps(first: MapSet, second: MapSet, name: str) -> MapSet:
     if reason := why_no_difference(first, second, name):
         raise ValueError(reason)
     one, other = first[name], second[name]
-    title = f"{name} difference"
+    title = f"{name}{DIFFERENCE}"
     mask = np.asarray(one.mask) & np.asarray(other.mask)
     values = one.data.astype(np.float64) - other.data
     sigma = None if one.sigma is None or other.sigma is None else np.hypot(one.sigma, other.sigma)

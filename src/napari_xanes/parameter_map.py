@@ -17,6 +17,9 @@ from napari_xanes.masked_values import nan_for_masked
 _MOST_IMPORTANT = ("valence", "charge")
 """Maps that people look at first."""
 
+DIFFERENCE = " difference"
+"""What the name of a difference of two runs ends with."""
+
 
 def checked_pixel_size(value: float | tuple[float, ...] | None, n_axes: int) -> tuple[float, ...] | None:
     """Return the length of a pixel along each of `n_axes` axes in µm; one number serves all axes.
@@ -181,3 +184,14 @@ def first_map(maps: MapSet) -> str:
     main = [name for name, one in maps.items() if not one.companion]
     values = [name for name in main if maps[name].labels is None]
     return next((name for name in _MOST_IMPORTANT if name in maps), next(iter([*values, *main, *maps]), ""))
+
+
+def is_difference(name: str) -> bool:
+    """Return whether a map is the difference of the same map of two runs; its companions are none.
+
+    Examples
+    --------
+    >>> is_difference("valence difference"), is_difference("valence difference_model")
+    (True, False)
+    """
+    return name.endswith(DIFFERENCE)

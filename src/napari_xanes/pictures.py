@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.colour_mix import ColourMix
-from napari_xanes.colours import colour_of
-from napari_xanes.parameter_map import MapSet, ParameterMap
+from napari_xanes.colours import DIVERGING, about_zero, colour_of
+from napari_xanes.parameter_map import MapSet, ParameterMap, is_difference
 from napari_xanes.picture_places import axes_in
 from napari_xanes.saving.replacing import replacing
 from napari_xanes.spectrum import Spectrum
@@ -94,10 +94,10 @@ def draw_map(axes: Any, maps: MapSet, name: str, bar_axes: Any = None) -> None:
         return
     finite = values[np.isfinite(values)]
     low, high = np.percentile(finite, (1, 99)) if finite.size else (0.0, 1.0)
-    colours = "magma" if parameter_map.companion else "viridis"
+    low, high = about_zero(low, high) if is_difference(name) else (low, high)
+    colours = DIVERGING if is_difference(name) else "magma" if parameter_map.companion else "viridis"
     image = axes.imshow(values, cmap=colours, vmin=low, vmax=max(high, low + 1e-9), extent=_extent(maps, values.shape))
-    place = {"ax": axes, "shrink": 0.85} if bar_axes is None else {"cax": bar_axes}
-    axes.figure.colorbar(image, **place)
+    axes.figure.colorbar(image, **({"ax": axes, "shrink": 0.85} if bar_axes is None else {"cax": bar_axes}))
     if parameter_map.sigma is not None and finite.size:
         typical = float(np.nanmedian(np.where(_plane(parameter_map.mask), _plane(parameter_map.sigma), np.nan)))
         axes.set_title(f"{title}, median ± {typical:.2g}")

@@ -186,6 +186,30 @@ def test_the_difference_of_two_runs_is_a_run(
     assert "has no map 'other': it has valence difference" in errors[-1]
 
 
+def test_white_is_zero_in_a_difference_until_its_limits_are_dragged(panel: Any, runs: RunList, maps: MapSet) -> None:
+    runs.add(maps)
+    half = {**maps, "valence": ParameterMap(3 * maps["valence"].data - 4.2, "1", np.full((24, 32), 0.2))}
+    runs.add(MapSet(half, pixel_size=(0.05, 0.05), metadata={"name": "particle"}))
+    rows = panel.run_list.list
+    for row, key in ((0, Qt.KeyboardModifier.NoModifier), (1, Qt.KeyboardModifier.ControlModifier)):
+        place = rows.visualItemRect(rows.item(row)).center()
+        QTest.mouseClick(rows.viewport(), Qt.MouseButton.LeftButton, key, place)
+    QTest.mouseClick(panel.run_list.difference, Qt.MouseButton.LeftButton)
+    *_, found = runs
+    layer, axis = runs.layer_of(found), panel.colour_bar.item.getAxis("bottom")
+    low, high = layer.contrast_limits
+    assert (low, layer.colormap.name) == (-high, "PiYG")
+    assert high == pytest.approx(max(abs(np.nanpercentile(layer.data, (1, 99)))), rel=1e-5)
+    assert axis.labelText == "valence difference, white at 0"
+    panel.colour_bar.limits.setRegion((0.0, 0.5))
+    assert axis.labelText == "valence difference, white at 0.25"
+    layer.colormap = "viridis"
+    assert axis.labelText == "valence difference"
+    panel.role_buttons["sigma"].click()
+    assert layer.colormap.name == "magma"
+    assert layer.contrast_limits[0] == pytest.approx(np.hypot(0.1, 0.2), rel=1e-5)
+
+
 def test_statistics_of_the_whole_and_of_regions(
     panel: Any, runs: RunList, maps: MapSet, viewer: Any, wait: Any, tmp_path: Path
 ) -> None:

@@ -8,12 +8,12 @@ from uuid import uuid4
 
 import numpy as np
 
-from napari_xanes.colours import colour_of
+from napari_xanes.colours import DIVERGING, about_zero, colour_of
 from napari_xanes.gui.contrast import subsample
 from napari_xanes.gui.layers import LayerData, kind_of, shape_of, spatial
 from napari_xanes.gui.settings import settings
 from napari_xanes.history import Source, Step
-from napari_xanes.parameter_map import MapSet, ParameterMap, first_map
+from napari_xanes.parameter_map import MapSet, ParameterMap, first_map, is_difference
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -115,6 +115,8 @@ def map_layer(maps: MapSet, shown: Shown, group: str, *, visible: bool = True, f
     plain = shown.role == "value" and not parameter_map.companion
     colormap = "gray" if shown.role == "mask" else _colours(of_values=plain)
     limits = (0.0, 1.0) if shown.role == "mask" else limits_of(values)
+    if plain and is_difference(shown.map):
+        colormap, limits = DIVERGING, about_zero(*limits)
     return values, keywords | {"colormap": colormap, "contrast_limits": limits}, "image"
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 
+from napari_xanes.colours import DIVERGING
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.plot_font import PlotFont
 from napari_xanes.gui.theme import plot_colours, readable
@@ -51,7 +52,7 @@ class ColourBar(pg.PlotWidget):
         super().__init__(parent)
         self._layer: Image | None = None
         self._setting = False
-        self._edges, self._top = (0.0, 1.0), 1.0
+        self._title, self._edges, self._top = "", (0.0, 1.0), 1.0
         self._worker = LatestOnlyWorker(self)
         self._worker.done.connect(self._show_counts)
         self._shown: Any = None
@@ -101,7 +102,7 @@ class ColourBar(pg.PlotWidget):
             event.connect(self._follow)
         self._edges = tuple(layer.contrast_limits)
         self.counts.setData([0, 1], [0])
-        self.item.setLabel("bottom", f"{title}{f' ({unit})' if unit not in ('', '1') else ''}")
+        self._title = f"{title}{f' ({unit})' if unit not in ('', '1') else ''}"
         self._follow()
         values = self._shown = layer.data
         self._worker.submit(values, lambda: histogram_of(np.asarray(values)))
@@ -133,6 +134,9 @@ class ColourBar(pg.PlotWidget):
             self.limits.setRegion((low, high))
             self._setting = False
         self.item.vb.setXRange(min(low, self._edges[0]), max(high, self._edges[1]), padding=0.03)
+        # The limits can be dragged: then another value than 0 is white.
+        white = f", white at {(low + high) / 2:.3g}" if layer.colormap.name == DIVERGING else ""
+        self.item.setLabel("bottom", self._title + white)
         colours = layer.colormap.map(np.linspace(0, 1, 256))
         self.bar.setImage((255 * colours).astype(np.uint8)[:, np.newaxis], levels=(0, 255))
         self.bar.setRect(low, -_BAR * self._top, high - low, 0.9 * _BAR * self._top)
