@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 from napari_xanes.gui.pixels.spectra import Values
+from napari_xanes.gui.wording import with_error
 
 QUANTITY_LABELS = {
     "counts": "counts",
@@ -52,20 +53,29 @@ def asking(*, stack: bool, flat: bool) -> str:
     return "Move the cursor over the image to see spectra" if flat else "The 3D view shows no spectra: switch to 2D"
 
 
-def readout(layer: Layer, index: tuple[int, ...], energy: float, value: float, quantity: str) -> str:
-    """Return the text under the plot: position of the cursor, photon energy and value of a quantity."""
+def readout(layer: Layer, index: tuple[int, ...], energy: float, value: float, sigma: float, quantity: str) -> str:
+    """Return the text under the plot: position of the cursor, photon energy, and value ± sigma of a quantity."""
     xanes = layer.metadata["xanes"]
     axes = ("z", "y", "x")[-len(index) :]
     size = xanes.get("pixel_size_um")
     places = [i * s for i, s in zip(index, size, strict=True)] if size else list(index)
     position = " ".join(f"{axis} {place:.4g}" for axis, place in reversed(list(zip(axes, places, strict=True))))
-    return f"{position} {'µm' if size else 'px'} · {energy:.1f} eV · {with_unit(value, quantity)}"
+    return f"{position} {'µm' if size else 'px'} · {energy:.1f} eV · {with_unit(value, quantity, sigma)}"
 
 
-def with_unit(value: float, quantity: str) -> str:
-    """Return a value with the unit of its quantity."""
+def with_unit(value: float, quantity: str, sigma: float = np.nan) -> str:
+    """Return a value with the unit of its quantity, and with its standard error where that is known.
+
+    Examples
+    --------
+    >>> with_unit(0.002413, "optical_depth"), with_unit(0.002413, "optical_depth", 0.0371)
+    ('OD 0.002413', 'OD 0.002 ± 0.037')
+    """
     large = 1e4 <= abs(value) < 1e9  # would be 2.298e+04
-    number = "no value" if not np.isfinite(value) else f"{value:.0f}" if large else f"{value:.4g}"
+    if not np.isfinite(value):
+        number = "no value"
+    else:
+        number = f"{value:.0f}" if large and not sigma > 0 else with_error(value, sigma, "1")
     if quantity == "optical_depth":
         return f"OD {number}"
     if quantity == "counts":

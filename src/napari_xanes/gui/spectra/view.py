@@ -254,7 +254,7 @@ class SpectrumView(QWidget):
         curve = self.curves.cursor
         if layer is not None and index is not None and curve is not None:
             energy, quantity = energy_of_step(layer, step), self._workspace.shown.quantity_of(layer)
-            words = readout(layer, index, energy, curve.values[step], quantity)
+            words = readout(layer, index, energy, curve.values[step], self._cursor.sigma(step), quantity)
             self.readout.setText(words + self.handles.readout(energy))
 
     def _on_regions(self) -> None:

@@ -6,10 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+import numpy as np
 from qtpy.QtCore import QTimer, Signal
 
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
-from napari_xanes.gui.pixels.spectra import Values, box_spectrum, in_memory, pixel_at
+from napari_xanes.gui.layers import stack_of
+from napari_xanes.gui.pixels.sigma import sigma_of_pixel
+from napari_xanes.gui.pixels.spectra import Values, array_of, box_spectrum, in_memory, pixel_at
 from napari_xanes.gui.pixels.tiles import Tiles
 from napari_xanes.gui.state.asked import WhileAsked
 from napari_xanes.gui.state.shown import ShownQuantity
@@ -83,6 +86,22 @@ class CursorFollower(WhileAsked):
     def index(self) -> tuple[int, ...] | None:
         """The pixel under the cursor; None outside the image."""
         return self._index
+
+    def sigma(self, step: int) -> float:
+        """Return the error that noise causes in the last spectrum at a step; NaN where the noise is not known.
+
+        It is known of single pixels in the quantity of their stack, not of boxes, whose pixels may share noise.
+        """
+        layer, shown = self._stacks.layer, self.spectrum
+        if layer is None or shown is None or self._box > 1 or self._shown.data_of(layer) is not array_of(layer):
+            return np.nan
+        index, values = shown
+        try:
+            noise = stack_of(layer).noise
+            found = None if noise is None else sigma_of_pixel(noise, values, index)
+        except ValueError:  # noise that does not fit its stack; steps that use it say so
+            return np.nan
+        return np.nan if found is None else float(found[step])
 
     def spectrum_of(self, index: tuple[int, ...], box: int = 1) -> Values | None:
         """Return the mean spectrum (E,) of a box of pixels, by default of one, or None if it is not in memory."""
