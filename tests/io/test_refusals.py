@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import napari_xanes as nx
+from napari_xanes.cli import app
 
 
 @pytest.mark.parametrize(
@@ -44,6 +47,20 @@ def test_the_likely_reason_comes_first(
     assert {reader.title for reader in nx.io.READERS} <= {
         line.removeprefix(f"{path}: ").split(" can't read it: ")[0] for line in told
     }
+
+
+def test_the_command_that_a_message_names_shows_all_reasons(tmp_path: Path) -> None:
+    path = tmp_path / "layout.h5"
+    with h5py.File(path, "w") as file:
+        file["something"] = np.ones((3, 4))
+    with pytest.raises(ValueError, match="similar formats can't read it either; in a terminal") as caught:
+        nx.read(path)
+    (command,) = re.findall("in a terminal, (.+) shows their reasons", str(caught.value))
+    program, *arguments = command.replace("FILE", str(path)).split()
+    assert program == "napari-xanes"
+    found = CliRunner().invoke(app, arguments)
+    for reader in nx.io.READERS:
+        assert f"{path}: {reader.title} can't read it: " in found.stderr
 
 
 def test_spectra_of_any_name_give_the_reasons_of_columns(tmp_path: Path) -> None:

@@ -15,6 +15,9 @@ _OTHER_CONTENT = ("not a ", "not an ", "a file; ", "a folder, ")
 
 _ENERGIES = re.compile(r"no /\S*energ", re.IGNORECASE)
 
+_WHERE = "in a terminal, napari-xanes -v info FILE shows their reasons"
+"""What says it also to those who opened the file in the window."""
+
 _MOST_NAMES = 200
 
 Refusal = tuple[Format, str]
@@ -46,14 +49,14 @@ def likely_reason(path: Path, refusals: Sequence[Refusal]) -> str:
         likely = [pair for pair in by_content if pair in by_name] or by_content or by_name
     if not likely:
         what = "it holds no files of a format that is known" if path.is_dir() else "its content is of no known format"
-        return f"{what}; {len(refusals)} formats were asked, and napari-xanes -v shows their reasons"
+        return f"{what}; {len(refusals)} formats were asked; {_WHERE}"
     # Of several formats with such names, one that says what is wrong with the content is nearer.
     near = [pair for pair in likely if not pair[1].startswith(_OTHER_CONTENT)] or likely
     # One that lacks nothing but the array of energies has found images.
     nearest = [pair for pair in near if _ENERGIES.search(pair[1])] or near
     format_, reason = nearest[0]
     more = len(likely) - 1
-    rest = f"; {more} similar formats can't read it either, and napari-xanes -v shows their reasons" if more else ""
+    rest = f"; {more} similar formats can't read it either; {_WHERE}" if more else ""
     return f"{format_.title}: {reason}{rest}"
 
 
