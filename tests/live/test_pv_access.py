@@ -59,6 +59,7 @@ class TestShot:
     @pytest.mark.parametrize(
         ("value", "name", "told"),
         [
+            (lambda: p4p_nt.NTScalar("d").wrap(7112.0), None, "is no NTNDArray: name the image of NDPluginPva"),
             (partial(sent, np.ones((2, 2)), codec="blosc"), None, "compressed by blosc: name the image of a plugin"),
             (partial(sent, np.ones((2, 2, 3), np.uint8)), None, "not a grey image"),
             (partial(sent, np.ones((2, 2)), Energy=7000, Photon_Energy=7000), None, "Energy, Photon_Energy"),
@@ -117,7 +118,8 @@ class TestRecord:
         first = [sent(np.ones((2, 3)), i, Energy=700 + i) for i in (1, 2)]
         played(first, tmp_path, 2)
         both = [*first, sent(np.ones((2, 3)), 3, Energy=703)]
-        (kept,) = played(both, tmp_path, 1)
+        *doubles, kept = played(both, tmp_path, 3)
+        assert all(double.text.endswith("a file with its number and time is there already") for double in doubles)
         assert kept.text == "frame 3 at 703 eV"
         assert len(list(tmp_path.iterdir())) == 3
 
@@ -139,6 +141,18 @@ class TestRecord:
             "image 5 is not taken: none of its attributes is called energy",
             "frame 6 at 706 eV",
         ]
+
+    def test_clock_that_stands_still_or_is_set_back_loses_no_image(self, tmp_path: Path) -> None:
+        times = [9, 9, 4]
+        messages = [sent(np.ones((2, 3)), i, seconds=s, Energy=700 + i) for i, s in enumerate(times, 1)]
+        played(messages, tmp_path, 3)
+        assert nx.read(tmp_path).energy.tolist() == [701, 702, 703]
+
+    def test_image_with_number_and_time_of_another_is_told(self, tmp_path: Path) -> None:
+        messages = [sent(np.full((2, 3), value), Energy=700.0) for value in (1, 2)]
+        texts = [kept.text for kept in played(messages, tmp_path, 2)]
+        assert texts[1] == "image 1 is not taken: a file with its number and time is there already"
+        assert len(list(tmp_path.iterdir())) == 1
 
     def test_flats_and_darks_belong_to_the_frames(self, tmp_path: Path) -> None:
         played([sent(np.full((2, 3), 90.0), i) for i in (1, 2)], tmp_path, 2, role="flat")

@@ -90,8 +90,10 @@ def shot_of(value: Any, energy: str | None = None) -> Shot:
     Raises
     ------
     ValueError
-        If it is no grey image, or compressed, or which attribute is the energy is not known.
+        If it is of another type, no grey image, or compressed, or which attribute is the energy is not known.
     """
+    if not (hasattr(value, "codec") and hasattr(value, "dimension")):
+        raise ValueError("is no NTNDArray: name the image of NDPluginPva, such as 13SIM1:Pva1:Image")
     if codec := str(value.codec.name or ""):
         raise ValueError(f"is compressed by {codec}: name the image of a plugin before the codec")
     shape = tuple(int(one.size) for one in reversed(value.dimension))
@@ -226,7 +228,8 @@ class _Keeper:
         except ValueError as error:
             yield Kept(f"an image is not taken: it {error}")
             return
-        is_known = shot.time <= self._newest if self._newest else self._is_first
+        # Only the first image can be one from before: later ones are new, also where the detector's clock stands still.
+        is_known = self._is_first and (self._newest is None or shot.time <= self._newest)
         last, was_first = self._number, self._is_first
         self._number, self._is_first = shot.number, False
         if is_known:
@@ -244,9 +247,11 @@ class _Keeper:
 def _write(shot: Shot, role: Role, folder: Path) -> Kept:
     import tifffile
 
+    path = folder / shot.file_name(role)
+    if path.exists():
+        return Kept(f"image {shot.number} is not taken: a file with its number and time is there already")
     content = BytesIO()
     tifffile.imwrite(content, shot.image, photometric="minisblack")
-    path = folder / shot.file_name(role)
     write_whole(path, content.getvalue())
     at = "" if role != "frame" else f" at {shot.energy:g} eV"
     return Kept(f"{role} {shot.number}{at}", path)
