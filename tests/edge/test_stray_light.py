@@ -67,3 +67,11 @@ def test_light_that_met_the_sample_is_not_doubted(photons: float, seed: int) -> 
 @pytest.mark.parametrize("beside", [0.0, 0.3])
 def test_nothing_is_said_of_pixels_that_differ_in_more_than_thickness(beside: float) -> None:
     assert not told(counts(beside, other=0.1))
+
+
+def test_pixels_of_one_spectrum_tell_nothing() -> None:
+    """All have one depth below the edge, through which no line can be drawn."""
+    one = OXIDES[0].at(AXIS) + 0.01 * np.random.default_rng(0).standard_normal(AXIS.size)
+    data = np.repeat(one, 24 * 24).reshape(-1, 24, 24).astype(np.float32)
+    normalized = nx.ops.normalize_edge(SpectralStack(data, AXIS, "optical_depth"))
+    assert not any(WORDS in text for text in normalized.metadata["warnings"])

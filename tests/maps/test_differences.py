@@ -130,3 +130,11 @@ def test_dead_pixels_have_no_value_and_missing_values_elsewhere_do_not_matter() 
     assert np.argwhere(~found.mask).tolist() == [[30, 30]]
     pulls = ((found.data - step) / found.sigma)[found.mask]
     assert pulls.std() == pytest.approx(1, abs=0.08)
+
+
+def test_a_background_without_absorption_and_noise_tells_no_beam(rng: np.random.Generator) -> None:
+    energy = np.arange(8290.0, 8400.0, 2.0)
+    data = (rng.uniform(0.2, 1.0, (20, 20)) + 0.01 * rng.standard_normal((energy.size, 20, 20))).astype(np.float32)
+    data[energy < 8340] = 0
+    maps = nx.maps.difference_map(SpectralStack(data, energy, "optical_depth"), signal=SIGNAL, background=BACKGROUND)
+    assert not maps.metadata.get("warnings")

@@ -73,10 +73,12 @@ def find_stray_light(below: Float64Array, above: Float64Array, noise: Float64Arr
     """
     if below.size < _FEWEST:
         return None
+    low, high = np.percentile(below, (5, 95))
+    if high - low < _SPREAD * float(np.median(noise[0])):
+        return None
     slope = float(np.polyfit(below, above, 1)[0])
     error = np.hypot(slope * noise[0], noise[1])
-    low, high = np.percentile(below, (5, 95))
-    if high - low < _SPREAD * float(np.median(noise[0])) or not _are_alike(below, above, float(np.median(error))):
+    if not _are_alike(below, above, float(np.median(error))):
         return None
     total = below + above
     least, most = (float(value) for value in np.percentile(total, (1, 99)))

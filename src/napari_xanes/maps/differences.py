@@ -187,9 +187,9 @@ def _other_beam(
     if abs(least) > _MOST_BACKGROUND:
         return []
     # Without sample, all have the lowest background of all, which is not 0 if the beam has changed since I0.
-    near = known & (low < least + 2 * _EMPTY * low_sigma)
+    near = known & (low <= least + 2 * _EMPTY * low_sigma)
     base = float(np.median(low[near]))
-    empty = known & (np.abs(low - base) < _EMPTY * low_sigma)
+    empty = known & (np.abs(low - base) <= _EMPTY * low_sigma)
     count = int(empty.sum())
     if count < max(_LEAST_EMPTY, _LEAST_SHARE * values.size):
         return []
