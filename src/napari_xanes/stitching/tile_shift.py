@@ -37,13 +37,10 @@ def may_share(first: tuple[int, int], second: tuple[int, int], near: Float64Arra
 
 def repeats_itself(images: NDArray[np.floating]) -> bool:
     """Return whether the images (M, Y, X) of a tile look the same when moved, so that any overlap fits many times."""
-    shape, still, all_of_them = (
-        (images.shape[1], images.shape[2]),
-        np.zeros((len(images), 2)),
-        np.ones(len(images), bool),
-    )
+    shape = (images.shape[1], images.shape[2])
     if min(shape) < LEAST:
         return False
+    still, all_of_them = np.zeros((len(images), 2)), np.ones(len(images), dtype=bool)
     band = band_of(shape)
     data = whitened(lambda: (filled(image) for image in images), band, still, all_of_them)[0]
     return period_of(band, data, common_window(shape, still, None)) is not None
