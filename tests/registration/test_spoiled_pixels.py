@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from tests.drifting import drifting
 
 import napari_xanes as nx
@@ -52,6 +53,17 @@ def test_gaps_that_take_much_of_the_image_are_told() -> None:
     data[:, :, 30:36] = np.nan
     aligned = nx.ops.align(made.stack.with_data(data))
     assert any("24 % of the pixels tell nothing" in text for text in aligned.metadata["warnings"])
+
+
+def test_gap_that_passes_over_all_that_frames_share_is_told() -> None:
+    """No pixel is seen by all frames, so what lies behind the gap is not known: shifts are off by 3 pixels."""
+    rng = np.random.default_rng(0)
+    sample = gaussian_filter(rng.standard_normal((SIZE, 200)), 3) * 4
+    frames = np.array([sample[:, x : x + SIZE] for x in range(0, 48, 3)], np.float32)
+    frames += 0.005 * rng.standard_normal(frames.shape).astype(np.float32)
+    frames[:, :, 30:34] = np.nan
+    stack = nx.SpectralStack(frames, np.linspace(7100, 7200, len(frames)), "optical_depth")
+    assert any("pass over all that the frames share" in text for text in nx.ops.align(stack).metadata["warnings"])
 
 
 def test_frames_without_such_pixels_are_looked_at_once() -> None:

@@ -77,8 +77,9 @@ class Estimate:
         Frames that are copies of others; they have the place and the error of these, and no residual.
     period : tuple of float, optional
         Move (dy, dx) in pixels after which the sample looks the same again; None if there is none.
-    replaced : float
-        Share of the pixels that tell nothing of the sample and show what other frames show there.
+    replaced, irreplaceable : float, bool
+        Share of the pixels that tell nothing of the sample and show what other frames show there; and whether there are
+        such pixels, but no other frame tells what they hide.
     """
 
     shifts: Float64Array
@@ -92,6 +93,7 @@ class Estimate:
     copies: BoolArray | None = None
     period: tuple[float, float] | None = None
     replaced: float = 0.0
+    irreplaceable: bool = False
 
 
 def estimate(
@@ -279,13 +281,11 @@ def _shows(result: Fit, share: float) -> BoolArray:
 def _checked(shifts: Float64Array, found: BoolArray, result: Fit, scale: Float64Array, share: float) -> Estimate:
     """Return the estimate, in which a frame that tells nothing of its shift has the place of its neighbours."""
     count = int(found.sum())
-    told = _shows(result, share)
     left = result.residual * scale
     foreign = (left**2 - 1 > 2 * result.explained * scale**2) & (left > 2)
     foreign |= frames_of_their_own(result.model.spectra, result.found.maps)
-    good = np.flatnonzero(found)[told & ~foreign]
-    seen = np.zeros(len(shifts), dtype=bool)
-    seen[good] = True
+    good = np.flatnonzero(found)[_shows(result, share) & ~foreign]
+    seen = np.isin(np.arange(len(shifts)), good)
     if good.size < 2:
         raise ValueError(NOTHING)
     placed = between(shifts[good], good, len(shifts))

@@ -81,6 +81,12 @@ def _doubts(energy: Float64Array, found: Estimate, outliers: BoolArray) -> list[
             f"{100 * found.replaced:.2g} % of the pixels tell nothing of the sample (no value, dead pixels, dust): "
             "shifts can be off by several times their errors; a region without them, or given shifts, help"
         )
+    if found.irreplaceable:
+        lines.append(
+            "pixels without a value, dead pixels or dust pass over all that the frames share, so that no other frame "
+            "tells what they hide: they may hold frames, and the shifts can be off by many times their errors; a part "
+            "of the energies, a region without such pixels, or given shifts, help"
+        )
     if found.hidden:
         lines.append(
             f"a pattern of the detector holds the frames: kept apart from the sample, the stack shows a drift of about "

@@ -79,7 +79,8 @@ def estimate_around(frames: Frames, find: Callable[..., Estimate]) -> tuple[Esti
     Returns
     -------
     Estimate, Fill
-        The shifts, whose errors grow by what is missing; and what was put in the place of these pixels.
+        The shifts, whose errors grow by what is missing; and what was put in the place of these pixels. Nothing is put
+        there, and the shifts say so, where no place of the sample is seen by all frames.
     """
     looked_at = LookedAt(frames)
     found, fill = find(looked_at), Fill()
@@ -98,7 +99,12 @@ def estimate_around(frames: Frames, find: Callable[..., Estimate]) -> tuple[Esti
             if i % 2 or not i
             else replace(found, shifts=found.shifts + to_come(steps[-2], steps[-1], _MOST_SHARE))
         )
-        images = _Images.of(frames, ahead, spots)
+        try:
+            images = _Images.of(frames, ahead, spots)
+        except ValueError:
+            # The frames share no pixel that all of them see, so that nothing tells what belongs into the others.
+            found = replace(found, irreplaceable=bool(gaps or spots.any()))
+            break
         if dusty or spots.any():
             spots = _spots(frames, ahead, images, spots)
         if not (gaps or spots.any()):
@@ -176,8 +182,8 @@ class _Images:
     def predicted(self, frame: Float32Array, shift: Float64Array, spots: BoolArray, pixels: IndexArray) -> Float32Array:
         """Return what the images say of some pixels of a frame, by how much it holds of each."""
         known = _few(np.isfinite(frame) & ~spots)
-        lies = [np.array(np.unravel_index(some, frame.shape)) - shift[:, None] for some in (known, pixels)]
-        return np.asarray(self.at(lies[1]) @ _amounts(self.at(lies[0]), frame, known), dtype=np.float32)
+        seen, asked = (np.array(np.unravel_index(some, frame.shape)) - shift[:, None] for some in (known, pixels))
+        return np.asarray(self.at(asked) @ _amounts(self.at(seen), frame, known), dtype=np.float32)
 
     def fill(self, frames: Frames, found: Estimate, spots: BoolArray) -> Fill:
         """Return what the images say of all pixels that tell nothing."""
