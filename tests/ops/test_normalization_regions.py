@@ -165,7 +165,7 @@ def test_the_error_of_e0_is_its_scatter() -> None:
         ([(0, 6, 0, 6), (5, 13, 5, 9)], "region 2: box y 5-13, x 5-9 does not lie in an image of 12 x 16 pixels"),
         ([(0, 6, 0, 6), None], "a region is None"),
         ([], "regions are empty"),
-        ([[0, 1], [1]], "rows of a label image have different lengths"),
+        ([[0, 1], [1]], "rows of a label image must have one length"),
         ({"shape": [1, 3], "labels": [1], "runs": [1, 2]}, "1 labels for 2 runs"),
     ],
 )

@@ -90,7 +90,7 @@ def test_a_mixture_that_is_not_of_neighbours_or_a_compound_lies_within_the_model
     compound = pixels(axis, per_atom(axis, E0 - 0.3, 0.4))
     found, sigma = valences(edge_energy(compound, references=[LOW, reference(3, 1.4, 0.4)]))
     assert abs(found[0] - 2.5) < 2 * sigma[0]
-    assert 0.2 < sigma[0] < 0.25
+    assert 0.2 < sigma[0] < 0.8  # a compound unlike the references is doubted, in one pixel too
 
 
 def test_two_references_cannot_know_how_far_compounds_lie_off_their_curve() -> None:
@@ -195,7 +195,7 @@ def test_valences_beyond_the_references_are_masked_and_told() -> None:
     metal = per_atom(axis, E0 - 6, 0.1)
     maps = edge_energy(pixels(axis, metal, low, high), references=[LOW, HIGH])
     assert maps["valence"].mask.ravel().tolist() == [False, True, True]
-    assert "1 of 3 edges lie outside those of the references" in maps.metadata["warnings"][0]
+    assert any("1 of 3 edges lie outside those of the references" in text for text in maps.metadata["warnings"])
 
 
 def test_noise_masks_no_pure_pixel() -> None:

@@ -67,6 +67,8 @@ def _upright(array: Any, choice: Choice) -> NDArray[np.float64]:
         return values
     # One quantity along an axis of two or three: a row of energies rises over more points than there are quantities.
     upright, lying = looks_like_energies(values[:, 0]), looks_like_energies(values[0])
+    if values.shape[0] > values.shape[1] == 2:
+        lying = False  # of two numbers a row is no axis
     if upright and lying and values.shape[0] == values.shape[1]:
         raise ValueError(
             f"its shape {values.shape} does not say whether energies are a row or a column; save (rows, 2)"
