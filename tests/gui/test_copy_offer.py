@@ -169,6 +169,51 @@ def test_it_is_asked_before_a_map_is_made(
     assert stack_of(layer).is_lazy
 
 
+@pytest.mark.parametrize("name", ["Map", "Prepare", "Denoise"])
+def test_a_dock_that_stands_alone_asks_too(viewer: Any, path: Path, name: str, wait: Any, settle: Any) -> None:
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", name)[1]
+    (offer,) = dock.findChildren(CopyOffer)
+    settle()
+    assert not offer.isVisible()
+    data, keywords, _ = stack_to_layer(io.read(path, memory_limit=0))
+    layer = viewer.add_image(data, **keywords)
+    wait(offer.isVisible)
+    press(offer.copy_button)
+    wait(lambda: not offer.job.running and not offer.isVisible())
+    assert is_copied(stack_of(layer))
+
+
+def test_one_dock_asks_and_the_answer_serves_all(
+    viewer: Any, still_cursor: None, shown: Any, path: Path, wait: Any, settle: Any
+) -> None:
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
+    (alone,) = dock.findChildren(CopyOffer)
+    _layer, above_plot = shown(path)
+    wait(lambda: alone.isVisible() or above_plot.isVisible())
+    above_plot._workspace.step.name = "Map"
+    settle()
+    assert [alone.isVisible(), above_plot.isVisible()].count(True) == 1
+    press((alone if alone.isVisible() else above_plot).decline_button)
+    settle()
+    assert alone.isHidden()
+    assert above_plot.isHidden()
+
+
+def test_a_dock_that_is_not_seen_keeps_no_question_that_was_answered(
+    viewer: Any, still_cursor: None, shown: Any, path: Path, wait: Any
+) -> None:
+    container, dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")
+    (behind,) = dock.findChildren(CopyOffer)
+    container.hide()
+    _layer, offer = shown(path)
+    wait(lambda: not behind.isHidden())
+    offer._workspace.step.name = "Map"
+    wait(offer.isVisible)
+    press(offer.copy_button)
+    assert behind.isHidden()
+    wait(lambda: not offer.job.running and not offer.isVisible())
+
+
 def test_what_steps_made_of_the_file_is_read_from_the_copy_too(
     viewer: Any, shown: Any, path: Path, counts: np.ndarray, wait: Any
 ) -> None:

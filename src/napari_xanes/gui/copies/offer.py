@@ -34,21 +34,24 @@ _LOOK = "Look"
 
 
 class CopyOffer(QWidget):
-    """Asks once, above the plot, whether to copy a stack that is slow by pixels; hidden for all others.
+    """Asks once, at the top of a dock, whether to copy a stack that is slow by pixels; hidden for all others.
 
-    It asks when the cursor first moves over such a stack, or when a step of the dock is shown that works on it. The
-    answer is kept: with a copy, the file is read from it from now on, in all layers that show it or what steps made of
-    it; without, nobody is asked again until the cache is emptied or the file changes.
+    It asks when the cursor first moves over such a stack, or when a step of the dock is shown that works on it; not
+    while another dock is seen to ask. The answer is kept: with a copy, the file is read from it from now on, in all
+    layers that show it or what steps made of it; without, nobody is asked again until the cache is emptied or the file
+    changes.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
         The viewer.
+    computes : bool
+        Whether the dock does nothing but compute from whole stacks: then it asks as soon as a stack is chosen.
     """
 
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self, viewer: Viewer, *, computes: bool = False) -> None:
         super().__init__()
-        self._viewer = plain_viewer(viewer)
+        self._viewer, self._computes = plain_viewer(viewer), computes
         self._workspace = workspace_of(viewer)
         self._asked_for: Any = lambda: None
         self._answered = False
@@ -82,6 +85,7 @@ class CopyOffer(QWidget):
         self._workspace.cursor.pixel_changed.connect(self._on_pixel)
         self._workspace.step.changed.connect(self._on_step)
         self.hide()
+        self._on_step()
 
     def _on_layer(self, layer: Layer | None) -> None:
         if not self.job.running and layer is not self._asked_for():
@@ -91,7 +95,7 @@ class CopyOffer(QWidget):
 
     def _on_step(self, _name: str = "") -> None:
         """Ask about the chosen stack before anything is computed from it: each pass over it decodes all frames."""
-        if self._workspace.step.name not in ("", _LOOK):
+        if self._computes or self._workspace.step.name not in ("", _LOOK):
             self._consider(self._workspace.stacks.layer)
 
     def _on_pixel(self, layer: Layer | None, index: tuple[int, ...] | None) -> None:
@@ -114,6 +118,9 @@ class CopyOffer(QWidget):
         if stack is None or not has_slow_source(stack):
             self.hide()
             return
+        if any(other.isVisible() and other._asked_for() is layer for other in self._others()):
+            self._asked_for = lambda: None
+            return
         size = stack.data.nbytes
         self._show(
             f"Spectra and maps are slow: each decodes all {stack.shape[0]} frames of {_name(stack)}. Read them from a "
@@ -126,6 +133,7 @@ class CopyOffer(QWidget):
         layer = self._asked_for()
         if layer is None or self.job.running:
             return
+        self._hide_others()
         key = source_key(stack := stack_of(layer))
         layers = [layer, *(other for other in self._viewer.layers if other is not layer and _reads(other, key))]
         stacks = [stack_of(one) for one in layers]
@@ -145,6 +153,18 @@ class CopyOffer(QWidget):
                 self._show(sentence(error), answered=True)
                 return
         self.hide()
+        self._hide_others()
+
+    def _others(self) -> list[CopyOffer]:
+        """Return the offers in other docks of the window."""
+        window = self.window()
+        return [] if window is None else [one for one in window.findChildren(CopyOffer) if one is not self]
+
+    def _hide_others(self) -> None:
+        """Take the question away where it waits in docks behind this one."""
+        for other in self._others():
+            if other._asked_for() is self._asked_for() and not other.job.running:
+                other.hide()
 
     def _take(self, copied: list[SpectralStack]) -> None:
         for (layer_of, data), stack in zip(self._started, copied, strict=True):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_xanes.gui.copies.offer import CopyOffer
 from napari_xanes.gui.forms.name_box import NameBox
 from napari_xanes.gui.state.workspace import workspace_of
 
@@ -35,6 +36,7 @@ class StackBox(NameBox):
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.viewer = viewer
         self._stacks = workspace_of(viewer).stacks
         self.setToolTip("The chosen stack, the same in all docks; choosing another one selects its layer")
         self.currentIndexChanged.connect(self._choose_row)
@@ -76,12 +78,19 @@ class StackBox(NameBox):
 
 
 class StackRow(QWidget):
-    """The box of stacks with its label; a panel inside another dock that has one does not show it."""
+    """The box of stacks with its label, and below it the offer of a working copy where one is of use.
+
+    A panel inside another dock that has both does not show it.
+    """
 
     def __init__(self, box: StackBox, *, shown: bool = True) -> None:
         super().__init__()
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        column, row = QVBoxLayout(self), QHBoxLayout()
+        column.setContentsMargins(0, 0, 0, 0)
         row.addWidget(QLabel("stack"))
         row.addWidget(box, 1)
+        column.addLayout(row)
+        if shown:
+            self.copy_offer = CopyOffer(box.viewer, computes=True)
+            column.addWidget(self.copy_offer)
         self.setVisible(shown)
