@@ -370,13 +370,13 @@ def test_closing_while_data_are_read(viewer, dock, add_stack, stack, wait, monke
     armed = []
     lazy = da.from_array(stack.data, chunks=(30, 8, 8)).map_blocks(slow, dtype=np.float32, meta=np.empty((0, 0, 0)))
     layer = add_stack(stack.with_data(lazy))
-    wait(lambda: dock.view.live)
+    wait(lambda: dock.view.seen.live)
     armed.append(True)
     viewer.cursor.position = tuple(layer.data_to_world((0, 20, 20)))
     wait(started.is_set)
     viewer.close()
     hold.set()
-    wait(lambda: not dock.view.live)
+    wait(lambda: not dock.view.seen.live)
 
 
 @pytest.mark.parametrize(("value", "said"), [(22982.0, "22982 counts"), (389.25, "389.2 counts"), (np.nan, "no value")])

@@ -75,7 +75,7 @@ def test_a_plot_opened_last_shows_the_spectrum_of_a_new_stack_at_once(
     cursor.start(panel)
     spectra = SpectraDock(viewer)
     viewer.window.add_dock_widget(spectra)
-    wait(lambda: spectra.view.live)
+    wait(lambda: spectra.view.seen.live)
     viewer.cursor.position = tuple(layer.data_to_world((0, 5, 9)))
     wait(lambda: cursor.index == (5, 9))
     doubled = add_stack(dataclasses.replace(stack, data=stack.data * 2), name="doubled")

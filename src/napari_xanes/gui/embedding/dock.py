@@ -41,6 +41,7 @@ from napari_xanes.gui.spectra.pages import EmptyPage
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.telling import sentence, tell
 from napari_xanes.gui.theme_follower import ThemeFollower
+from napari_xanes.gui.while_seen import WhileSeen
 from napari_xanes.maps.matching.result import library_settings
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class EmbeddingDock(QWidget):
         self._viewer = viewer = plain_viewer(napari_viewer)
         self.picture: Picture | None = None
         self._layer: Any = None
-        self._result_cache, self._live = ResultCache(), False
+        self._result_cache = ResultCache()
         self.job = Job(self)
         self.stacks, self.library, self.method = StackBox(viewer), LibraryBox(), QComboBox()
         self.method.addItems(METHODS)
@@ -129,30 +130,17 @@ class EmbeddingDock(QWidget):
         self.job.failed.connect(tell)
         self.job.ended.connect(self._on_ended)
         RunKeys(self, self._viewer, self.run_button, self.job)
+        pins, regions = self._workspace.pin_spectra, self._tracker
+        self._seen = WhileSeen(
+            self,
+            [
+                (self._cursor.pixel_changed, self._on_cursor),
+                (regions.changed, self._light_up),
+                (pins.changed, self._light_up),
+            ],
+            [regions, pins, self._cursor],
+        )
         ThemeFollower(self, self._viewer, self._set_theme)
-
-    def showEvent(self, event: Any) -> None:
-        """Start to follow cursor, regions and pins."""
-        super().showEvent(event)
-        if self._live:
-            return
-        self._live = True
-        self._cursor.pixel_changed.connect(self._on_cursor)
-        for state in (self._tracker, self._workspace.pin_spectra):
-            state.changed.connect(self._light_up)
-            state.start(self)
-        self._cursor.start(self)
-
-    def hideEvent(self, event: Any) -> None:
-        """Stop to follow them while the dock is hidden."""
-        super().hideEvent(event)
-        if self._live:
-            self._live = False
-            self._cursor.pixel_changed.disconnect(self._on_cursor)
-            for state in (self._tracker, self._workspace.pin_spectra):
-                state.changed.disconnect(self._light_up)
-                state.stop(self)
-            self._cursor.stop(self)
 
     def _set_theme(self, theme: str) -> None:
         self.plot.set_theme(theme)
@@ -271,7 +259,7 @@ class EmbeddingDock(QWidget):
 
     def _light_up(self) -> None:
         """Show the pixels of regions as coloured points, and means and pins as marks."""
-        if self.picture is None or not self._live:
+        if self.picture is None or not self._seen.live:
             return
         groups, marks = list[Any](), list[Any]()
         if self._workspace.stacks.layer is self._layer:

@@ -21,6 +21,7 @@ from napari_xanes.gui.pixels.areas import depth_of, pixels_of
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.telling import tell
 from napari_xanes.gui.theme_follower import ThemeFollower
+from napari_xanes.gui.while_seen import WhileSeen
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -103,10 +104,11 @@ class ScatterPanel(QWidget):
         self._worker = LatestOnlyWorker(self)
         self._worker.done.connect(self._label)
         self._worker.failed.connect(lambda _key, error: tell(error))
-        self._live = False
         self._lay_out()
         self._workspace.runs.chosen_changed.connect(self._refresh)
         self._workspace.runs.removed.connect(self._refresh)
+        regions = self._workspace.regions
+        self._seen = WhileSeen(self, [(regions.changed, self._light_up)], [regions], begin=self._refresh)
         ThemeFollower(self, viewer, self.plot.set_theme)
         self._draw()
 
@@ -121,26 +123,9 @@ class ScatterPanel(QWidget):
         narrowed(self)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
-    def showEvent(self, event: Any) -> None:
-        """Start to follow regions and runs."""
-        super().showEvent(event)
-        if not self._live:
-            self._live = True
-            self._refresh()
-            self._workspace.regions.changed.connect(self._light_up)
-            self._workspace.regions.start(self)
-
-    def hideEvent(self, event: Any) -> None:
-        """Stop to follow them while nobody sees the plot."""
-        super().hideEvent(event)
-        if self._live:
-            self._live = False
-            self._workspace.regions.changed.disconnect(self._light_up)
-            self._workspace.regions.stop(self)
-
     def _refresh(self, _run: Any = None) -> None:
         """Offer the maps of the chosen run, and keep the chosen ones if it has them."""
-        if not self._live:
+        if not self._seen.live:
             return
         run = self._workspace.runs.chosen
         names = [] if run is None else axes_of(run.maps)

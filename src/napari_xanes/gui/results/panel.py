@@ -31,6 +31,7 @@ from napari_xanes.gui.results.words import RunWords, words_of
 from napari_xanes.gui.state.run import Run
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.theme_follower import ThemeFollower
+from napari_xanes.gui.while_seen import WhileSeen
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -61,7 +62,6 @@ class ResultsPanel(QGroupBox):
         super().__init__("results (median ± median σ)", parent)
         self._viewer, self._runs = viewer, workspace_of(viewer).runs
         self._listed: Run | None = None
-        self._live = False
         self._words: WeakKeyDictionary[Run, RunWords] = WeakKeyDictionary()
         self._values: dict[str, QLabel] = {}
         self._worker = LatestOnlyWorker(self)
@@ -74,6 +74,9 @@ class ResultsPanel(QGroupBox):
         self._rows.setColumnStretch(1, 1)
         self.colour_bar, self.legend = ColourBar(), wrapping_label()
         self.bias, self.share, self.warnings = wrapping_label(), wrapping_label(), WarningList()
+        signals = self._runs.chosen_changed, self._runs.added, self._runs.removed, self._runs.changed
+        connections = [(signal, self._on_runs) for signal in signals]
+        self._seen = WhileSeen(self, connections, begin=self._refresh, end=self.colour_bar.stop)
         ThemeFollower(self, viewer, self.colour_bar.set_theme)
         self.statistics, self.mix = StatisticsView(viewer, self._runs), MixView(viewer, self._runs)
         self._lay_out()
@@ -148,24 +151,6 @@ class ResultsPanel(QGroupBox):
             lambda: self._with_maps(lambda maps: saving.run_on_folder(maps, self._viewer)),
         )
         return row_of((recipe, 1), (script, 1), (self.folder_button, 1))
-
-    def showEvent(self, event: Any) -> None:
-        """Follow the runs."""
-        super().showEvent(event)
-        if not self._live:
-            self._live = True
-            for signal in (self._runs.chosen_changed, self._runs.added, self._runs.removed, self._runs.changed):
-                signal.connect(self._on_runs)
-            self._refresh()
-
-    def hideEvent(self, event: Any) -> None:
-        """Follow them no longer."""
-        if self._live:
-            self._live = False
-            for signal in (self._runs.chosen_changed, self._runs.added, self._runs.removed, self._runs.changed):
-                signal.disconnect(self._on_runs)
-            self.colour_bar.stop()
-        super().hideEvent(event)
 
     @property
     def maps(self) -> MapSet | None:
@@ -247,7 +232,8 @@ class ResultsPanel(QGroupBox):
         has_bar = layer is not None and layer._type_string == "image" and role != "mask"
         self.colour_bar.setVisible(has_bar)
         unit = run.maps[name].unit
-        self.colour_bar.show_layer(layer if has_bar and self._live else None, f"{map_title(name)}{_MARKS[role]}", unit)
+        drawn = layer if has_bar and self._seen.live else None
+        self.colour_bar.show_layer(drawn, f"{map_title(name)}{_MARKS[role]}", unit)
 
     def show_map(self, name: str) -> None:
         """Show another map; its error or mask if that of the map before is shown, and there is one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.layers import Shapes
 from napari.utils.notifications import show_error
@@ -25,6 +25,7 @@ from napari_xanes.gui.spectra.picture import save_picture
 from napari_xanes.gui.spectra.place_list import PlaceList, Row
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.telling import tell
+from napari_xanes.gui.while_seen import WhileSeen
 from napari_xanes.profile_table import write_profiles
 
 if TYPE_CHECKING:
@@ -49,7 +50,6 @@ class LineList(QWidget):
         super().__init__()
         self._viewer, self._pages, self._profiles = viewer, pages, workspace_of(viewer).profiles
         self._lines: list[DrawnLine] = []
-        self._live = False
         self.list = PlaceList()
         self.list.setToolTip("Lines: a tick draws the profile. Double-click or F2: rename. Delete: delete")
         with_menu(self.list, self._fill)
@@ -82,27 +82,13 @@ class LineList(QWidget):
         self.list.deleted.connect(self._delete)
         self.width_box.valueChanged.connect(self._set_width)
         self.energies.editingFinished.connect(self._set_energies)
+        connections = [(self._profiles.changed, self.rebuild)]
+        end = partial(pages.show_profiles, False)
+        WhileSeen(self, connections, [self._profiles], begin=self._begin, end=end)
 
-    def showEvent(self, event: Any) -> None:
-        """Let the plot show profiles."""
-        super().showEvent(event)
-        if self._live:
-            return
-        self._live = True
-        self._profiles.changed.connect(self.rebuild)
-        self._profiles.start(self)
+    def _begin(self) -> None:
         self._pages.show_profiles(True)
         self.rebuild()
-
-    def hideEvent(self, event: Any) -> None:
-        """Let the plot show spectra again."""
-        super().hideEvent(event)
-        if not self._live:  # Qt hides pages that were never shown
-            return
-        self._live = False
-        self._profiles.changed.disconnect(self.rebuild)
-        self._profiles.stop(self)
-        self._pages.show_profiles(False)
 
     def draw(self) -> None:
         """Select a layer of shapes, or add one, with the tool for lines."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
@@ -13,6 +13,7 @@ from napari_xanes.gui.spectra.picture import Picture
 from napari_xanes.gui.spectra.plot import SpectrumPlot
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.theme_follower import ThemeFollower
+from napari_xanes.gui.while_seen import WhileSeen
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -41,29 +42,10 @@ class ProfilePage(QWidget):
         column.addWidget(self.plot.legend)
         column.addWidget(self.plot, 1)
         column.addWidget(self.note)
-        self._live = False
         self._label, self._bottom, self._subject = "", "distance", None
         self.plot.legend.toggled.connect(self.plot.toggle)
+        WhileSeen(self, [(self._profiles.changed, self.redraw)], [self._profiles], begin=self.redraw)
         ThemeFollower(self, viewer, self.plot.set_theme)
-
-    def showEvent(self, event: Any) -> None:
-        """Start to follow lines and layers."""
-        super().showEvent(event)
-        if self._live:
-            return
-        self._live = True
-        self._profiles.changed.connect(self.redraw)
-        self._profiles.start(self)
-        self.redraw()
-
-    def hideEvent(self, event: Any) -> None:
-        """Stop to follow them."""
-        super().hideEvent(event)
-        if not self._live:  # Qt hides pages that were never shown
-            return
-        self._live = False
-        self._profiles.changed.disconnect(self.redraw)
-        self._profiles.stop(self)
 
     def redraw(self) -> None:
         """Draw the profiles as they are now."""

@@ -20,6 +20,7 @@ from napari_xanes.gui.spectra.pages import Pages
 from napari_xanes.gui.spectra.plot import SpectrumPlot
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.theme_follower import ThemeFollower
+from napari_xanes.gui.while_seen import WhileSeen
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -50,7 +51,6 @@ class SpectrumView(QWidget):
         self._workspace = workspace = workspace_of(viewer)
         self._stacks, self._cursor = workspace.stacks, workspace.cursor
         self._composer = Composer()
-        self.live = False
         self._mode, self._offset = MODES[0], 0.0
         self.composed: list[tuple[str, Curve]] = []
         self.curves = CurveSources()
@@ -79,6 +79,7 @@ class SpectrumView(QWidget):
         self.plot.legend.toggled.connect(self.toggle)
         self.plot.energy_requested.connect(self._on_energy_requested)
         self.plot.line.sigPositionChangeFinished.connect(lambda *_: self._on_step())
+        self.seen = WhileSeen(self, self._followed(), self._states(), begin=self._begin)
         ThemeFollower(self, viewer, self._set_theme)
 
     @property
@@ -128,34 +129,10 @@ class SpectrumView(QWidget):
         layer = self._stacks.layer
         return self.handles.quantity or ("" if layer is None else self._workspace.shown.quantity_of(layer))
 
-    def showEvent(self, event: Any) -> None:
-        """Start to follow cursor, regions and layers."""
-        super().showEvent(event)
-        if self.live:
-            return
-        self.live = True
-        self._viewer.layers.events.connect(self._on_layers)
-        self._viewer.layers.selection.events.active.connect(self._on_layers)
-        for signal, slot in self._followed():
-            signal.connect(slot)
+    def _begin(self) -> None:
         self._on_stack()
         self._on_references()
         self._on_fit()
-        for state in self._states():
-            state.start(self)
-
-    def hideEvent(self, event: Any) -> None:
-        """Stop to follow them: a hidden plot must not draw."""
-        super().hideEvent(event)
-        if not self.live:
-            return
-        self.live = False
-        for state in self._states():
-            state.stop(self)
-        for signal, slot in self._followed():
-            signal.disconnect(slot)
-        self._viewer.layers.events.disconnect(self._on_layers)
-        self._viewer.layers.selection.events.active.disconnect(self._on_layers)
 
     def _states(self) -> tuple[Any, ...]:
         """Return what is followed only while it is asked for."""
@@ -166,6 +143,8 @@ class SpectrumView(QWidget):
         """Return what changes while the mouse moves, with what it changes here."""
         cursor, regions, pins = self._cursor, self._workspace.regions, self._workspace.pin_spectra
         return (
+            (self._viewer.layers.events, self._on_layers),
+            (self._viewer.layers.selection.events.active, self._on_layers),
             (self._stacks.layer_changed, self._on_stack),
             (self._stacks.step_changed, self._on_step),
             (self._workspace.shown.changed, self._on_quantity),
@@ -286,7 +265,7 @@ class SpectrumView(QWidget):
 
     def redraw(self) -> None:
         """Update the plot; do nothing while it is hidden."""
-        if not self.live:
+        if not self.seen.live:
             return
         layer, sources, quantity = self._stacks.layer, self.curves, self._quantity()
         measured, references = self.handles.preferred(sources.measured(), sources.comparable_references(quantity))
