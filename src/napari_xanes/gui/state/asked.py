@@ -22,7 +22,7 @@ class WhileAsked(QObject):
         return len(self._askers) > 0
 
     def start(self, asker: QObject) -> None:
-        """Follow the window for a panel, from its showEvent; what there is now is emitted again, for this panel."""
+        """Follow the window for a panel, when it is shown; what there is now is emitted again, for this panel."""
         was_asked = self.asked
         self._askers.add(asker)
         if not was_asked:
@@ -32,7 +32,7 @@ class WhileAsked(QObject):
         self._emit_again()
 
     def stop(self, asker: QObject) -> None:
-        """Follow it no longer for this panel, from its hideEvent; without any panel nothing is computed or emitted."""
+        """Follow it no longer for this panel, when it is hidden; without any panel nothing is computed or emitted."""
         if asker in self._askers:
             self._askers.remove(asker)
             if not self.asked:
