@@ -201,6 +201,8 @@ def test_white_is_zero_in_a_difference_until_its_limits_are_dragged(panel: Any, 
     assert (low, layer.colormap.name) == (-high, "PiYG")
     assert high == pytest.approx(max(abs(np.nanpercentile(layer.data, (1, 99)))), rel=1e-5)
     assert axis.labelText == "valence difference, white at 0"
+    label = axis.label.mapRectToParent(axis.label.boundingRect())
+    assert label.center().x() == pytest.approx(axis.size().width() / 2, abs=3), "all of the label is seen"
     panel.colour_bar.limits.setRegion((0.0, 0.5))
     assert axis.labelText == "valence difference, white at 0.25"
     layer.colormap = "viridis"

@@ -136,7 +136,9 @@ class ColourBar(pg.PlotWidget):
         self.item.vb.setXRange(min(low, self._edges[0]), max(high, self._edges[1]), padding=0.03)
         # The limits can be dragged: then another value than 0 is white.
         white = f", white at {(low + high) / 2:.3g}" if layer.colormap.name == DIVERGING else ""
-        self.item.setLabel("bottom", self._title + white)
+        axis = self.item.getAxis("bottom")
+        axis.setLabel(self._title + white)
+        axis.resizeEvent()  # else a label of another length stays where the old one began
         colours = layer.colormap.map(np.linspace(0, 1, 256))
         self.bar.setImage((255 * colours).astype(np.uint8)[:, np.newaxis], levels=(0, 255))
         self.bar.setRect(low, -_BAR * self._top, high - low, 0.9 * _BAR * self._top)
