@@ -10,7 +10,7 @@ from tests.maps.matching.k_edge_samples import ENERGY, LNO, NIO, SHIFT, WIDTH, m
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack
-from napari_xanes.maps.matching.axis_check import axis_trial, better_place
+from napari_xanes.maps.matching.axis_check import AXIS_UNKNOWN, axis_trial, better_place
 from napari_xanes.theory import Library
 
 WORDS = "measured on the stack's energy axis"
@@ -56,6 +56,15 @@ def test_sigma_holds_an_axis_that_nothing_ties_to_the_calibration(
     off = np.abs(valence.data - library.table["charge"][rows].mean())[valence.mask]
     assert off.min() > 0.35
     assert (off < 2 * valence.sigma[valence.mask]).all()
+
+
+def test_energies_that_are_too_few_for_the_error_of_the_axis_are_told(library: Library) -> None:
+    stack = pixels(library, [NIO, LNO], 0.0)
+    few = stack.isel(frames=slice(None, None, 5))
+    maps, all_of_them = matched(library, few), matched(library, stack)
+    assert maps["valence_model"].data.max() < 0.6 * all_of_them["valence_model"].data.min()
+    assert AXIS_UNKNOWN in maps.metadata["warnings"]
+    assert AXIS_UNKNOWN not in all_of_them.metadata["warnings"]
 
 
 def test_a_tied_axis_has_a_smaller_error(library: Library) -> None:

@@ -33,6 +33,12 @@ beamtime; between scans that nothing ties together, 0.5 to 1 eV are usual."""
 _SAMPLE = 1 << 12
 """Pixels whose mean is looked at."""
 
+AXIS_UNKNOWN = (
+    "the error of the energy axis is not in sigma of the valence: it needs a valence of each member, and at "
+    "least four more energies than members, 4 eV inside the library or more; measure more energies near the edge"
+)
+"""What is told where `axis_trial` can't be made."""
+
 
 class BetterPlace(NamedTuple):
     """A place on the energy axis where the mean spectrum fits better: ``shift`` of the library in eV, and, here and

@@ -17,7 +17,7 @@ from napari_xanes.maps.fitting.design import Design, build_design
 from napari_xanes.maps.fitting.error_learning import learn_errors
 from napari_xanes.maps.fitting.linear_fit import LinearFit
 from napari_xanes.maps.fitting.result import ReferenceFit
-from napari_xanes.maps.matching.axis_check import axis_error, axis_part, axis_trial, better_place
+from napari_xanes.maps.matching.axis_check import AXIS_UNKNOWN, axis_error, axis_part, axis_trial, better_place
 from napari_xanes.maps.matching.doubts import NO_SIGNAL, Doubt, doubt_maps
 from napari_xanes.maps.matching.fit_misfit import is_poorly_fitted, misfit_beyond_noise
 from napari_xanes.maps.matching.k_edge_calibration import calibrate
@@ -122,6 +122,8 @@ def k_edge_maps(
             if place is not None:
                 error = np.hypot(error, place.valence[1] - place.valence[0])
                 metadata["warnings"].append(place.warning)
+        elif fit.good.any():
+            metadata["warnings"].append(AXIS_UNKNOWN)
         model = error.astype(np.float32)
     maps = _maps(stack, design, fit, doubt, model)
     return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
