@@ -12,12 +12,16 @@ from napari_xanes._typing import BoolArray, Float32Array
 from napari_xanes.registration.estimation import Box, Estimate, Frames
 from napari_xanes.registration.fourier import filled
 
-_LEAST_PART, _CONTRADICTS, _COARSE = 20, 1.5, 256
-"""Pixels of a part without gaps that tells shifts, the root mean square of differences over their errors from which it
-contradicts the whole image, and the largest image in which such a part is looked for."""
+_LEAST_PART, _COARSE = 20, 256
+"""Least width in pixels of a part without gaps that tells shifts, and the largest image in which it is looked for."""
+
+_CONTRADICTS, _LOST = 1.5, 0.5
+"""A part contradicts the whole image from this root mean square of differences over their errors on. If they are larger
+than so many pixels, the part has lost the sample: gaps held frames by .15 pixels, and parts with weak contrast were off
+by .8 to 4 pixels with errors of .2 (by simulation)."""
 
 _MOST_STUCK = 0.25
-"""Largest share of pixels that are stuck, not simulated without noise."""
+"""If more pixels than this share have one value in all frames, they are air that was simulated without noise."""
 
 
 class LookedAt:
@@ -59,7 +63,8 @@ class LookedAt:
 def around_gaps(found: Estimate, gaps: BoolArray, find: Callable[[Box], Estimate]) -> Estimate:
     """Return the shifts of the largest part without gaps if they contradict those of all; else these with wider errors.
 
-    Where frames move by less than a gap is wide, some of the sample is seen by too few to tell what is there.
+    Where frames move by less than a gap is wide, some of the sample is seen by too few to tell what is there. But a
+    part sees less than all, and may lose the sample where contrast is weak.
     """
     moves = np.abs(found.shifts[found.found])
     reach = (2 * np.ceil(moves.max(axis=0)).astype(int) + 1).tolist()
@@ -76,7 +81,9 @@ def around_gaps(found: Estimate, gaps: BoolArray, find: Callable[[Box], Estimate
     off = (found.shifts - alone.shifts)[both]
     off -= off.mean(axis=0)
     excess = np.sqrt((off**2).sum(axis=0) / (found.sigma[both] ** 2 + alone.sigma[both] ** 2).sum(axis=0))
-    return alone if excess.max() > _CONTRADICTS else replace(found, sigma=found.sigma * np.maximum(excess, 1))
+    if excess.max() > _CONTRADICTS and np.sqrt((off**2).mean(axis=0)).max() < _LOST:
+        return alone
+    return replace(found, sigma=found.sigma * np.maximum(excess, 1))
 
 
 def largest(free: BoolArray) -> tuple[int, int, int, int] | None:
