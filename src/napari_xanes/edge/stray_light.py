@@ -20,7 +20,7 @@ _FEWEST, _GROUPS, _LEAST_OF_GROUP, _LEAST_GROUPS = 200, 12, 15, 5
 """So many pixels are needed; they are sorted by their depth into so many groups, of which so many have so many."""
 
 _SPREAD = 8.0
-"""The depth below the edge varies by so many times its noise: else noise itself bends the relation."""
+"""The depth below the edge varies by at least so many times its noise; with less, noise itself bends the relation."""
 
 _ALIKE = 1.5
 """Depths above the edge scatter by at most so many times their noise, for the same depth below it."""
@@ -37,7 +37,7 @@ _MOST = 4096
 _SHARES: Float64Array = np.linspace(0.0, 0.6, 121)
 
 _TOLD = 0.05
-"""Edge jumps that are too small by a smaller share are not told."""
+"""If edge jumps are too small by a smaller share, nothing is said."""
 
 
 class StrayLight(NamedTuple):

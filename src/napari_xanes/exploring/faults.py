@@ -13,7 +13,7 @@ _ALONE, _BESIDE = 0.55, 0.5
 Simulated stacks of three substances have .3, frames that are off by 10 % of their absorption .58 and more."""
 
 _LEAST_ENERGIES, _MOST_SPECTRA = 20, 0.25
-"""Fewer energies, or more spectra for each of them, hold any energy by itself."""
+"""With fewer energies, or more spectra for each energy, combinations of spectra make any single frame."""
 
 _NOISY = 2.5
 """Times the noise of the energies around, from which that of one is more than noise."""
@@ -21,7 +21,7 @@ _NOISY = 2.5
 _MOST_NAMED = 5
 
 _SINGLE, _MOST_PIXELS = 0.7, 0.02
-"""Pixels are single ones if so many of them touch none of the others, and they are no more than this share of all."""
+"""Pixels are single ones if this share of them touches none of the others, and they are at most this share of all."""
 
 
 def lone_energies(spectra: Float64Array, noise: Float64Array) -> IndexArray:

@@ -1,7 +1,7 @@
-"""Pixels that tell nothing of the sample (gaps of a detector, dead pixels, dust) show what other frames show there.
+"""Shifts of frames, some of whose pixels tell nothing of the sample: gaps of a detector, dead pixels, dust.
 
-They stay where the detector is, as does any guess from the pixels around them, and so they hold frames back. What other
-frames show at these places of the sample moves with it.
+Such pixels stay where the detector is, as does any guess from the pixels around them, and so they hold frames back.
+What other frames show at the same place of the sample moves with it, and takes their place.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _PATTERN = 0.003
 .0001, and from .01 on dust holds frames by more than their errors (by simulation)."""
 
 _STANDS_OUT, _MOST_SPOTS, _MOST_LOOKED_AT = 6.0, 0.25, 24
-"""What stays in a pixel is dust if it is so many times the usual, in at most this share of the pixels; it is asked of
-so many frames."""
+"""What stays in a pixel is dust if it is so many times the usual, in at most this share of the pixels; so many frames
+are looked at."""
 
 _LEAST_OF_DUST = 0.6
-"""Least share of what is told that is missing where dust was looked for: some of it is not seen (errors of shifts were
-1.3 to 2 times too small without this, by simulation)."""
+"""Where dust was looked for, at least this share of the information counts as missing, because some dust is not seen
+(errors of shifts were 1.3 to 2 times too small without this, by simulation)."""
 
 _LEAST_WIDE = 1e-3
 """Share of the image in gaps of at least 3 pixels width, below which the mean around them serves as well."""
@@ -121,8 +121,8 @@ def estimate_around(frames: Frames, find: Callable[..., Estimate]) -> tuple[Esti
     if not fill.where:
         return found, fill
     share = float(np.mean([where.size for where in fill.where])) / spots.size
-    # What rounds converge by is the share of what is told that is missing (Meng and Rubin, J. Am. Stat. Assoc. 86, 899,
-    # 1991): the fit counts it as if it were seen.
+    # Each step is a share of the one before: the share of the information that is missing (Meng and Rubin, J. Am. Stat.
+    # Assoc. 86, 899, 1991). The fit counts it as if it were seen.
     first, second = (float((step * steps[0]).sum()) for step in (steps[0], steps[min(1, len(steps) - 1)]))
     least = max(share, _LEAST_OF_DUST) if spots.any() else share
     lacks = float(np.clip(second / max(first, 1e-30), least, _MOST_SHARE)) if len(steps) > 1 else least
@@ -186,7 +186,7 @@ class _Images:
         return np.asarray(self.at(asked) @ _amounts(self.at(seen), frame, known), dtype=np.float32)
 
     def fill(self, frames: Frames, found: Estimate, spots: BoolArray) -> Fill:
-        """Return what the images say of all pixels that tell nothing."""
+        """Return what the images say of all pixels that tell nothing of the sample."""
         where, values = [], []
         for i, frame in enumerate(frames()):
             pixels = np.flatnonzero(~np.isfinite(frame) | spots)

@@ -39,8 +39,8 @@ _SIGMAS = 2.0
 """The smaller share of a mixture changes the valence by at least so many errors of the theory."""
 
 _SHIFTS: Float64Array = np.linspace(-0.6, 0.6, 9)
-"""Shifts in eV, from the offset that single members gave; mixtures take only those of a calibrated axis: they fit
-other offsets too well: SrMnO3 fits as 2+ and 4+ at 0.6 eV."""
+"""Shifts in eV from the offset that single members gave. Mixtures take only those up to `TIED`, as of a calibrated
+axis, because they fit at other offsets, too: SrMnO3 fits as 2+ and 4+ at 0.6 eV."""
 
 _WIDTH_FACTORS = (1.2, 1.0, 0.75, 0.55, 0.4, 0.28)
 """Widths over that of single members, which is too large for mixtures."""
