@@ -120,17 +120,28 @@ def estimate_around(frames: Frames, find: Callable[..., Estimate]) -> tuple[Esti
             break
     if not fill.where:
         return found, fill
-    share = float(np.mean([where.size for where in fill.where])) / spots.size
-    # Each step is a share of the one before: the share of the information that is missing (Meng and Rubin, J. Am. Stat.
-    # Assoc. 86, 899, 1991). The fit counts it as if it were seen.
-    first, second = (float((step * steps[0]).sum()) for step in (steps[0], steps[min(1, len(steps) - 1)]))
-    least = max(share, _LEAST_OF_DUST) if spots.any() else share
-    lacks = float(np.clip(second / max(first, 1e-30), least, _MOST_SHARE)) if len(steps) > 1 else least
-    rest = to_come(steps[-2], steps[-1], _MOST_SHARE) if len(steps) > 1 else 0.0
-    found = replace(found, sigma=np.hypot(found.sigma / np.sqrt(1 - lacks), rest))
+    share, found = _with_what_is_missing(found, fill, steps, spots)
     if wide.any():
         found = around_gaps(found, wide, lambda box: find(lambda: fill.into(frames()), box))
     return replace(found, replaced=share), fill
+
+
+def _with_what_is_missing(
+    found: Estimate, fill: Fill, steps: Sequence[Float64Array], spots: BoolArray
+) -> tuple[float, Estimate]:
+    """Return the share of the pixels that were filled, and the shifts with errors that grow by what is missing there.
+
+    The fit counts filled pixels as if they were seen. Each step between rounds is a share of the one before: the share
+    of the information that is missing (Meng and Rubin, J. Am. Stat. Assoc. 86, 899, 1991).
+    """
+    share = float(np.mean([where.size for where in fill.where])) / spots.size
+    least = max(share, _LEAST_OF_DUST) if spots.any() else share
+    if len(steps) < 2:
+        return share, replace(found, sigma=found.sigma / np.sqrt(1 - least))
+    first, second = (float((step * steps[0]).sum()) for step in steps[:2])
+    lacks = float(np.clip(second / max(first, 1e-30), least, _MOST_SHARE))
+    rest = to_come(steps[-2], steps[-1], _MOST_SHARE)
+    return share, replace(found, sigma=np.hypot(found.sigma / np.sqrt(1 - lacks), rest))
 
 
 def _small(step: Float64Array, found: Estimate) -> bool:
