@@ -26,36 +26,28 @@ N_ENERGIES, TILE, EMPTY = 100, 256, 16
 """Energies; size in pixels of a particle; rows without sample, which give I0."""
 
 WORK = """
-import os, sys, threading, time
+import sys, time
+from benchmarks.memory import forget_peak, peak_of, resident
 import napari_xanes as nx
 from napari_xanes import limits
 import dask.array, h5py, scipy.ndimage, skimage, sklearn, torch  # libraries count as no memory of a step
 
-def megabytes():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-def watch():
-    while True:
-        peak[0] = max(peak[0], megabytes())
-        time.sleep(0.01)
-
 limits.limit(memory=int(sys.argv[4]) * 2**20 or None)
-peak, before = [0.0], megabytes()
-most, began = 0.0, time.process_time()
-threading.Thread(target=watch, daemon=True).start()
+before, most, began = resident(), 0, time.process_time()
 references = nx.sample.nmc_ni_k(size=16).stack.metadata["references"]
 result = nx.read(sys.argv[1], memory_limit=2**40 if sys.argv[3] == "memory" else 1)
 parameters = {"optical_depth": {"i0": (0, 16, 0, result.shape[2])}}
 for name in sys.argv[2].split(","):
     if name in ("denoise", "fit_references"):
         parameters[name] = {"references": references}
-    peak[0], start = megabytes(), time.process_time()
+    forget_peak()
+    start = time.process_time()
     result = nx.run([nx.Step(name, parameters.get(name, {}))], result)
     cpu = time.process_time() - start
-    held, most = megabytes() - before, max(most, peak[0])
-    print(f"{name:16} largest {peak[0] - before:6.0f} MB, stays {held:6.0f} MB, {cpu:6.1f} s", flush=True)
-print(f"all steps: largest {most:.0f} MB of the whole process, {time.process_time() - began:.1f} s of processor time")
+    peak, held = peak_of(), resident()
+    most = max(most, peak)
+    print(f"{name:16} largest {(peak - before) >> 20:6} MB, stays {(held - before) >> 20:6} MB, {cpu:6.1f} s")
+print(f"all steps: largest {most >> 20} MB of the whole process, {time.process_time() - began:.1f} s of processor time")
 """
 
 
@@ -99,7 +91,7 @@ def main() -> None:
         held = "memory" if chosen.memory else "file"
         print(f"{N_ENERGIES} x {chosen.size} x {chosen.size}, {N_ENERGIES * chosen.size**2 / 2**18:.0f} MB, in {held}")
         words = [str(path), chosen.steps, held, str(chosen.limit)]
-        subprocess.run([sys.executable, "-W", "ignore", "-c", WORK, *words], check=True)
+        subprocess.run([sys.executable, "-u", "-W", "ignore", "-c", WORK, *words], check=True)
 
 
 if __name__ == "__main__":

@@ -24,14 +24,15 @@ from benchmarks.counts_file import counts_file
 N_ENERGIES = 200
 
 WORK = """
-import json, resource, sys, time
+import json, sys, time
 import numpy as np
+from benchmarks.memory import peak_of
 import napari_xanes as nx
 from napari_xanes.gui.pixels.spectra import box_spectrum
 from napari_xanes.gui.layers import stack_to_layer
 
 def megabytes():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak_of() / 2**20
 
 import dask.array, h5py, napari.layers  # napari loads these before it opens a file
 results, megabytes_before, start = {}, megabytes(), time.perf_counter()

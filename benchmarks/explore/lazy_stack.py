@@ -22,7 +22,8 @@ BAR = 3.0
 """Most memory in GB."""
 
 WORK = """
-import json, resource, sys, time
+import json, sys, time
+from benchmarks.memory import peak_of
 import napari_xanes as nx
 
 stack = nx.read(sys.argv[1], memory_limit=1)
@@ -30,7 +31,7 @@ assert stack.is_lazy
 before, start = time.process_time(), time.perf_counter()
 maps = getattr(nx.maps, sys.argv[2])(stack, **json.loads(sys.argv[3]))
 spent = time.process_time() - before
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+peak = peak_of() / 1e9
 print(json.dumps([peak, spent, time.perf_counter() - start, sum(m.data.nbytes for m in maps.values()) / 1e9]))
 """
 

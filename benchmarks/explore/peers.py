@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from typing import Any
 
 import numpy as np
 from benchmarks.explore.parts_speed import patches, spectra_of
+from benchmarks.memory import forget_peak, peak_of
 
 import napari_xanes as nx
 
@@ -208,11 +208,12 @@ def child(engine: str, task: str, path: str) -> None:
         sys.path.append(str(folder))
     data = np.load(path)
     WORKS[engine](task, np.ascontiguousarray(data[:, :24, :24]))  # imports what it needs
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    forget_peak()
+    before = peak_of()
     start = time.process_time()
     found = WORKS[engine](task, data)
     spent = time.process_time() - start
-    grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / data.nbytes
+    grown = (peak_of() - before) / data.nbytes
     print("\n" + json.dumps([spent, grown, *error_of(task, found, data.shape[1])]))
 
 

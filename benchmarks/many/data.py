@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 import napari_xanes as nx
 from napari_xanes.sample import nmc_ni_k
@@ -24,8 +25,8 @@ def quick_recipe() -> nx.Recipe:
     return nx.Recipe([nx.Step("optical_depth"), nx.Step("align"), maps])
 
 
-def write_stacks(folder: Path, count: int, size: int, frames: int) -> list[Path]:
-    """Write stacks of counts with flats, each with other noise."""
+def write_stacks(folder: Path, count: int, size: int, frames: int, dtype: DTypeLike = np.float32) -> list[Path]:
+    """Write stacks of counts with flats, each of another sample with other noise."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for seed in range(count):
@@ -35,10 +36,9 @@ def write_stacks(folder: Path, count: int, size: int, frames: int) -> list[Path]
         flat = None if stack.corrections.flat is None else np.asarray(stack.corrections.flat)
         metadata = dict(stack.metadata)
         if flat is not None and flat.ndim == 3:
-            metadata["flat"] = flat[chosen]
-        kept = nx.SpectralStack(
-            np.asarray(stack.data)[chosen], stack.energy[chosen], stack.quantity, stack.pixel_size, metadata=metadata
-        )
+            metadata["flat"] = flat[chosen].round().astype(dtype) if np.dtype(dtype).kind == "u" else flat[chosen]
+        counts = np.asarray(stack.data)[chosen].astype(dtype)
+        kept = nx.SpectralStack(counts, stack.energy[chosen], stack.quantity, stack.pixel_size, metadata=metadata)
         nx.write(kept, paths[-1])
     return paths
 

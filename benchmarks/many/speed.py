@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.many.data import full_recipe, write_stacks
+from benchmarks.memory import forget_peak, peak_of
 
 from napari_xanes.many.clients import client_for
 from napari_xanes.many.running import run_many
@@ -35,13 +35,14 @@ def one(count: int, size: int, frames: int, workers: int) -> None:
         with client_for("processes", workers) as client:
             assert client is not None
             client.run(_load)  # each worker loads the libraries once, however many files come
+            forget_peak()  # that of making the stacks
             before, start = client.run(_spent), time.perf_counter()
             own = time.process_time()
             outcomes = run_many(full_recipe(), paths, Path(folder) / "maps", client=client)
             seconds, own = time.perf_counter() - start, time.process_time() - own
             spent = [after - before[name] for name, after in client.run(_spent).items()]
         assert all(outcome.state == "done" for outcome in outcomes), outcomes
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_of() / 1e6
     print(json.dumps({"seconds": seconds, "spent": spent, "client_seconds": own, "client_mb": peak}))
 
 

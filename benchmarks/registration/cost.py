@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.memory import peak_of
 from benchmarks.registration.cases import drifting
 from benchmarks.registration.texture import write_drifting
 from numpy.typing import NDArray
@@ -86,7 +86,7 @@ def lazily(source: Path, target: Path) -> None:
         aligned = nx.ops.align(stack)
         nx.write(aligned, target)
         errors = aligned.metadata["align"].shifts - file["shifts"][()]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = peak_of() / 2**30
     error = float(np.sqrt(np.mean((errors - errors.mean(axis=0)) ** 2)))
     shape = " x ".join(map(str, stack.shape))
     print(
