@@ -87,10 +87,11 @@ def write_sdf() -> Callable[..., Path]:
         flags: str = "Image Stack",
         stem: str = "scan",
         end: str = "",
+        steps: tuple[float, float] = (0.1, 0.2),
     ) -> Path:
         _, height, width = images.shape
-        x = ", ".join(f"{-10 + 0.2 * i:.3f}" for i in range(width))
-        y = ", ".join(f"{5 + 0.1 * i:.3f}" for i in range(height))
+        x = ", ".join(f"{-10 + steps[1] * i:.3f}" for i in range(width))
+        y = ", ".join(f"{5 + steps[0] * i:.3f}" for i in range(height))
         e = ", ".join(f"{v}" for v in energy)
         header = f"""ScanDefinition = {{ Label = "{stem}.hdr"; Type = "NEXAFS Image Scan"; Flags = "{flags}";
 	Dwell = 2.0;
@@ -137,6 +138,7 @@ def write_nxstxm() -> Callable[..., Path]:
         scan: str = "sample image stack",
         energy_name: str = "energy",
         unit: str = "eV",
+        steps: tuple[float, float] = (0.25, 0.5),
     ) -> Path:
         with h5py.File(path, "w") as file:
             entry = file.create_group("entry1")
@@ -153,7 +155,7 @@ def write_nxstxm() -> Callable[..., Path]:
             group[energy_name].attrs["units"] = unit
             names = axes or ("energy", "sample_y", "sample_x")
             lengths = dict(zip(names, data.shape, strict=False))
-            for name, step in (("sample_y", 0.25), ("sample_x", 0.5)):
+            for name, step in zip(("sample_y", "sample_x"), steps, strict=True):
                 if name in lengths:
                     group[name] = -3 + step * np.arange(lengths[name])
                     group[name].attrs["units"] = "µm"

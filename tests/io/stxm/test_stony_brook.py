@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.io.fuzzing import assert_documented, drawn
 
 from napari_xanes import io
+from napari_xanes.io.rising_positions import turn_to_rise
 from napari_xanes.io.stxm import stony_brook
 
 ENERGY = [280.0, 285.5, 290.25, 320.0]
@@ -84,6 +85,15 @@ def test_header_and_size_must_agree(tmp_path, frames, head, reason):
         io.read(path)
 
 
+@pytest.mark.parametrize(("dx", "dy"), [(-0.5, 0.25), (0.5, -0.25), (-0.5, -0.25)])
+def test_images_of_falling_positions_are_turned(tmp_path, frames, dx, dy):
+    path = tmp_path / "a.stk"
+    path.write_bytes(stk(frames[:, :: 1 if dy > 0 else -1, :: 1 if dx > 0 else -1], dx=dx, dy=dy))
+    stack = io.read(path)
+    np.testing.assert_array_equal(stack.data, frames)
+    assert len(stack.metadata["notes"]) == (dx < 0) + (dy < 0)
+
+
 def test_cut_short(tmp_path, frames):
     path = tmp_path / "a.stk"
     path.write_bytes(stk(frames)[:-1])
@@ -111,6 +121,7 @@ def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data
         if stony_brook.why_not_readable(path) is None:
             stack = stony_brook.read(path)
             assert stack.data.shape == (stack.energy.size, 3, 5)
-            np.testing.assert_array_equal(stack.data, np.frombuffer(content[76:], ">f4").reshape(4, 3, 5))
+            turn, _ = turn_to_rise(np.frombuffer(content[32:44], ">f4"), np.frombuffer(content[12:32], ">f4"))
+            np.testing.assert_array_equal(stack.data, turn(np.frombuffer(content[76:], ">f4").reshape(4, 3, 5)))
     except (OSError, ValueError) as error:
         assert_documented(error, path.name)

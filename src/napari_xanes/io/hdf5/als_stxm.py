@@ -27,6 +27,7 @@ from napari_xanes.io.hdf5.frames import exposures, spacing
 from napari_xanes.io.hdf5.oversampled import rebinned
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
+from napari_xanes.io.rising_positions import turn_to_rise
 from napari_xanes.io.selection import choice_note, selected_index
 from napari_xanes.io.unchanged import only_unchanged
 
@@ -161,6 +162,9 @@ def _stack(path: Path, file: h5py.File, detector: _Detector, at: int, available:
         )
     if data is None:
         raise ValueError(f"{detector.name} has no images (E, Y, X)")
+    turn, told = turn_to_rise(*(_positions(file, detector, axis) for axis in "yx"))
+    if "line" not in kind.lower():
+        data, notes = turn(data), [*notes, *told]
     return RawStack(data, energy, "counts", _pixel_size(file, detector), metadata, notes=notes, interruptible=True)
 
 
@@ -226,10 +230,14 @@ def _line_shape(file: h5py.File, detector: _Detector, shape: tuple[int, ...]) ->
 
 def _pixels(file: h5py.File, detector: _Detector) -> NDArray[np.float64] | None:
     """Return the positions along x that were asked for; None without two of them."""
-    pixels = row(file, f"{detector.axes}/sample_x")
-    if pixels is None or pixels.ndim != 1 or pixels.size < 2:
-        return None
-    return np.asarray(pixels[()], np.float64)
+    pixels = _positions(file, detector, "x")
+    return pixels if pixels is not None and pixels.size > 1 else None
+
+
+def _positions(file: h5py.File, detector: _Detector, axis: str) -> NDArray[np.float64] | None:
+    """Return the positions along an axis that were asked for; None without a list of them."""
+    positions = row(file, f"{detector.axes}/sample_{axis}")
+    return None if positions is None or positions.ndim != 1 else np.asarray(positions[()], np.float64)
 
 
 def _rebinned_stack(path: Path, detector: _Detector, shape: tuple[int, int, int], pixels: NDArray[np.float64]) -> Any:

@@ -19,6 +19,7 @@ from napari_xanes.io.hdf5.file import array, child, in_words, is_hdf5, load, ope
 from napari_xanes.io.hdf5.frames import spacing
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
+from napari_xanes.io.rising_positions import turn_to_rise
 from napari_xanes.io.selection import choice_note, selected_index
 from napari_xanes.stack import Quantity
 
@@ -91,8 +92,16 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> R
             metadata |= _i0(file, energy if energies is None else given_energies(energies)[0], warnings)
         sizes = [spacing(row(file, f"exchange/{name}")) for name in "yx"]
         size = (sizes[0], sizes[1]) if sizes[0] and sizes[1] else None
-        notes = choice_note(at, angles)
-        return RawStack(_turned(images, at), energy, quantity, size, metadata, warnings, notes, interruptible=True)
+        turn, told = turn_to_rise(*(_positions(file, name) for name in "yx"))
+        metadata |= {key: turn(metadata[key]) for key in ("flat", "dark") if key in metadata}
+        notes = choice_note(at, angles) + told
+        data = turn(_turned(images, at))
+        return RawStack(data, energy, quantity, size, metadata, warnings, notes, interruptible=True)
+
+
+def _positions(file: h5py.File, name: str) -> Any:
+    field = row(file, f"exchange/{name}")
+    return None if field is None else field[()]
 
 
 def _angles(file: h5py.File, lengths: tuple[int, ...]) -> list[str]:

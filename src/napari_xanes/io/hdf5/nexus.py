@@ -22,6 +22,7 @@ from napari_xanes.io.hdf5.stored_scale import stored_scale
 from napari_xanes.io.packing import scale_note, scaled
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
+from napari_xanes.io.rising_positions import turn_to_rise
 from napari_xanes.io.selection import choice_note, selected_index
 from napari_xanes.io.time_units import time_in_s
 from napari_xanes.stack import Quantity
@@ -210,7 +211,10 @@ def _stack(group: h5py.Group, kind: str, at: int, available: list[str]) -> RawSt
         data, places = _images(group, signal, warnings)
     else:
         data, places = _small_scan(group, signal, kind, warnings)
-    notes = choice_note(at, available)
+    # Of a line or a point, which have one place or none, nothing is turned.
+    fields = [row(group, name) for name in places[-2:]] if len(places) > 1 else [None, None]
+    turn, told = turn_to_rise(*(None if field is None else field[()] for field in fields))
+    data, notes = turn(data), choice_note(at, available) + told
     if scale := stored_scale(group, signal):
         data = scaled(data, scale)
         notes.append(scale_note(scale))

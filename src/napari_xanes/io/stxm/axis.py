@@ -16,6 +16,7 @@ from napari_xanes.io.files import files_in, lines_of, link_warnings, read_text
 from napari_xanes.io.raw_arrays import native_array
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
+from napari_xanes.io.rising_positions import turn_to_rise
 
 _TEXT_BYTES = 4 << 20
 
@@ -113,20 +114,15 @@ def read(path: Path, energies: Any = None) -> RawStack:
         raise ValueError(f"{path}: the energies in the text can't be any; pass energies=")
     data = native_array(binary, sidecar.dtype, sidecar.shape)
     data = data if sidecar.scale < 0 else (data / np.float32(sidecar.scale)).astype(np.float32, copy=False)
-    notes = []
-    for axis, (name, (first, last)) in enumerate((("y", sidecar.y), ("x", sidecar.x)), start=1):
-        if first > last:
-            data = data[:, ::-1] if axis == 1 else data[:, :, ::-1]
-            notes.append(f"{name} runs from {first:g} to {last:g} in the file; the images are turned to increase")
+    turn, notes = turn_to_rise(sidecar.y, sidecar.x)
     values, unit = to_ev(sidecar.energy, kev_below=SOFT_KEV_BELOW)
     metadata: dict[str, Any] = {"energy_unit": unit}
     if sidecar.dwell.size == sidecar.energy.size and np.isfinite(sidecar.dwell).all() and (sidecar.dwell > 0).all():
         metadata["exposure"] = sidecar.dwell * 1e-3
     sizes = [_step(ends, n) for ends, n in zip((sidecar.y, sidecar.x), sidecar.shape[1:], strict=True)]
     pixel_size = [size for size in sizes if size is not None]
-    return RawStack(
-        data, values, "counts", (pixel_size[0], pixel_size[1]) if len(pixel_size) == 2 else None, metadata, notes=notes
-    )
+    size = (pixel_size[0], pixel_size[1]) if len(pixel_size) == 2 else None
+    return RawStack(turn(data), values, "counts", size, metadata, notes=notes)
 
 
 def _step(ends: tuple[float, float], n: int) -> float | None:

@@ -15,6 +15,7 @@ from napari_xanes.io.files import files_in, inside, lines_of, link_warnings, rea
 from napari_xanes.io.length_units import length_in_um
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
+from napari_xanes.io.rising_positions import turn_to_rise
 from napari_xanes.io.selection import choice_note, selected_index
 from napari_xanes.io.stxm.sdf_companions import drift_beside, i0_beside
 from napari_xanes.io.stxm.sdf_header import parse_header
@@ -95,7 +96,8 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> R
         metadata |= i0_beside(header, i0_energy, is_complete, notes, warnings)
     metadata |= drift_beside(header, is_complete, notes, warnings)
     size = _pixel_size(regions[region])
-    return RawStack(data, energy, "counts", size, metadata, warnings, notes)
+    turn, told = turn_to_rise(y, x)
+    return RawStack(turn(data), energy, "counts", size, metadata, warnings, [*notes, *told])
 
 
 def _is_stack(scan: Mapping[str, Any]) -> bool:
@@ -151,7 +153,8 @@ def _small_scan(
         energy = None
         if isinstance(scan.get("StackAxis"), Mapping) and (points := _points(scan, "StackAxis")).size == 1:
             energy, metadata["energy_unit"] = to_ev(points, _text(scan, "StackAxis", "Unit"), kev_below=SOFT_KEV_BELOW)
-        return RawStack(image[None], energy, "counts", _pixel_size(region), metadata, notes=notes)
+        turn, told = turn_to_rise(y, x)
+        return RawStack(turn(image[None]), energy, "counts", _pixel_size(region), metadata, notes=[*notes, *told])
     notes.append("a line scan: its places are the pixels of one row")
     axis, other = ("PAxis", "QAxis") if "energy" in names[0] else ("QAxis", "PAxis")
     energy, metadata["energy_unit"] = to_ev(

@@ -13,6 +13,7 @@ from napari_xanes.io.files import starts_with
 from napari_xanes.io.raw_arrays import native_array
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
+from napari_xanes.io.rising_positions import turn_to_rise
 
 _HEAD = np.dtype(">i4")
 _NUMBER = np.dtype(">f4")
@@ -63,7 +64,9 @@ def read(path: Path, energies: Any = None) -> RawStack:
     data = native_array(path, _NUMBER, (images, rows, columns), start)
     sizes = [step(y), step(x)]
     pixel_size = [size for size in sizes if size is not None]
-    return RawStack(data, values, "counts", (pixel_size[0], pixel_size[1]) if len(pixel_size) == 2 else None, metadata)
+    size = (pixel_size[0], pixel_size[1]) if len(pixel_size) == 2 else None
+    turn, notes = turn_to_rise(y, x)
+    return RawStack(turn(data), values, "counts", size, metadata, notes=notes)
 
 
 def step(positions: Any) -> float | None:
