@@ -172,6 +172,17 @@ def filled_length(data: Any) -> int:
     return 0
 
 
+def empty_frames(data: Any) -> NDArray[np.intp]:
+    """Return the numbers of the frames of a NumPy array that hold nothing but zeros or nothing but NaN.
+
+    Of frames that stay in their file none is found: all of it would have to be read.
+    """
+    if not isinstance(data, np.ndarray):
+        return np.zeros(0, np.intp)
+    is_empty = [not frame.any() or (bool(np.isnan(frame.flat[0])) and not np.nan_to_num(frame).any()) for frame in data]
+    return np.flatnonzero(is_empty)
+
+
 def one_per_file(parts: Sequence[Callable[[], NDArray[Any]]], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     """Stack frames that each come from their own file: NumPy, or dask above the memory limit.
 

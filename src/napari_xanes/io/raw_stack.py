@@ -19,6 +19,7 @@ from napari_xanes.io.files import fingerprint
 from napari_xanes.io.frames import (
     choose_repeats,
     common_length,
+    empty_frames,
     filled_length,
     frame_groups,
     grouped,
@@ -26,7 +27,7 @@ from napari_xanes.io.frames import (
     repeated_energies,
 )
 from napari_xanes.stack import Quantity, SpectralStack
-from napari_xanes.wording import one_or_more
+from napari_xanes.wording import counted, first_few, one_or_more
 
 
 @dataclass
@@ -113,6 +114,7 @@ def finalize(
     energy = _energies_of_frames(raw, energies, repeat)
     if raw.interruptible:
         energy = _drop_empty_end(raw, energy)
+        energy = _tell_empty(raw, energy)
     energy = _sort(raw, energy, repeat)
     if not raw.own and energies is None:
         read_as = str(raw.metadata.get("energy_unit") or "eV")
@@ -167,6 +169,33 @@ def _drop_empty_end(raw: RawStack, energy: Float64Array) -> Float64Array:
         raw.metadata, (n_frames, energy.size), raw.data.ndim, lambda values: values[:n_filled], range(n_filled)
     )
     return energy[:n_filled]
+
+
+def _tell_empty(raw: RawStack, energy: Float64Array) -> Float64Array:
+    """Warn of empty frames among others, and leave out those that another frame repeats; return the energies left.
+
+    The mean of a frame and an empty one would be half of it.
+    """
+    n_frames, empty = raw.data.shape[0], empty_frames(raw.data)
+    if energy.size != n_frames or not 0 < empty.size < n_frames:
+        return energy
+    is_repeated = np.isin(energy[empty], np.delete(energy, empty))
+    for frames, way in (
+        (empty[is_repeated], "left out, as others have the same energy"),
+        (empty[~is_repeated], "kept; drop_frames leaves them out"),
+    ):
+        if frames.size:
+            places = first_few([f"{value:g}" for value in energy[frames]], 10)
+            told = counted(frames.size, "frame holds", "frames hold")
+            raw.warnings.append(f"{told} nothing but zeros or NaN, at {places} eV: {way}")
+    kept = np.delete(np.arange(n_frames), empty[is_repeated])
+    if kept.size < n_frames:
+        raw.metadata = _metadata_of_frames(
+            raw.metadata, (n_frames,), raw.data.ndim, lambda values: values[kept], kept.tolist()
+        )
+        raw.data = raw.data[kept]
+    left: Float64Array = energy[kept]
+    return left
 
 
 def _sort(raw: RawStack, energy: Float64Array, repeat: int | None) -> Float64Array:

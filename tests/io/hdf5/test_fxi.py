@@ -46,6 +46,22 @@ def test_fxi_empty_tail(tmp_path, frames):
         assert io.read(write_fxi(tmp_path / "a.h5", frames, KEV)).shape[0] == 2
 
 
+@pytest.mark.parametrize("value", [0, np.nan])
+def test_a_frame_of_nothing_within_the_scan_is_told(tmp_path, frames, value):
+    frames[1] = value
+    with pytest.warns(UserWarning, match=r"1 frame holds nothing but zeros or NaN, at 7105 eV: kept; drop_frames"):
+        stack = io.read(write_fxi(tmp_path / "a.h5", frames, [7.1, 7.105, 7.11, 7.12]))
+    np.testing.assert_array_equal(stack.data, frames)
+
+
+def test_a_frame_of_nothing_is_not_averaged_with_its_repeat(tmp_path, frames):
+    frames[1] = 0
+    with pytest.warns(UserWarning, match="at 7100 eV: left out, as others have the same energy"):
+        stack = io.read(write_fxi(tmp_path / "a.h5", frames, [7.1, 7.1, 7.11, 7.12]))
+    np.testing.assert_array_equal(stack.data, frames[[0, 2, 3]])
+    np.testing.assert_array_equal(stack.energy, [7100, 7110, 7120])
+
+
 def test_large_stacks_stay_in_the_file(tmp_path, frames):
     stack = io.read(write_fxi(tmp_path / "a.h5", frames, KEV[::-1]), memory_limit=100)
     assert stack.is_lazy
