@@ -103,7 +103,8 @@ def _bound_to(value: Any) -> Iterator[Any]:
 def origin_of_frame(data: Any, frame: int) -> str | None:
     """Return which files one frame of a lazy array is read from, and what is done to them.
 
-    None if nothing tells: frames that lie in one file, or that a step changed.
+    None if nothing tells: frames that lie in one file, or that a step changed. A function that reads a frame from
+    elsewhere (a server) tells by its attribute `origin`.
 
     Parameters
     ----------
@@ -120,7 +121,8 @@ def origin_of_frame(data: Any, frame: int) -> str | None:
     states = {(str(one.path), one.size, one.mtime_ns, one.inode): None for one in bound if isinstance(one, FileState)}
     # A repeat of another frame may change the type of all and how often they are checked, but not their values.
     words = [_in_words(one) for one in bound if not isinstance(one, np.dtype) and not _is_check(one)]
-    return f"{' '.join(words)} {list(states)}" if states else None
+    is_told = bool(states) or any(hasattr(one, "origin") for one in bound)
+    return f"{' '.join(words)} {list(states)}" if is_told else None
 
 
 def _is_check(value: Any) -> bool:
@@ -151,6 +153,8 @@ def _in_words(value: Any) -> str:
         text = f"({', '.join(map(_in_words, value))})"
     elif isinstance(value, FileState):
         text = str(value.path)
+    elif hasattr(value, "origin"):
+        text = str(value.origin)
     elif hasattr(value, "tobytes"):
         text = sha256(value.tobytes()).hexdigest()
     else:

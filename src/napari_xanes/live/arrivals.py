@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +13,8 @@ from numpy.typing import NDArray
 
 from napari_xanes.history import Source
 from napari_xanes.io.facts import Facts, with_facts
-from napari_xanes.io.frames import MEMORY_LIMIT, one_per_file, ordered
+from napari_xanes.io.frames import MEMORY_LIMIT, frame_groups, one_per_file, ordered
+from napari_xanes.io.part import mean_of
 from napari_xanes.stack import SpectralStack
 
 FACTS = ("quantity", "energy_unit", "pixel_size", "exposure", "absorber")
@@ -26,6 +29,17 @@ class Arrival(NamedTuple):
     load: Callable[[], NDArray[Any]]
 
 
+@dataclass(frozen=True)
+class _Told:
+    """Reads a frame; `origin` tells it from all others, so that those that stay the same need not be read again."""
+
+    origin: str
+    load: Callable[[], NDArray[Any]]
+
+    def __call__(self) -> NDArray[Any]:
+        return self.load()
+
+
 def stack_of(
     arrivals: Sequence[Arrival],
     shape: tuple[int, ...],
@@ -36,6 +50,7 @@ def stack_of(
     reading: Mapping[str, Any],
     metadata: Mapping[str, Any],
     lazily: bool,
+    epoch: int = 0,
 ) -> SpectralStack:
     """Return the frames as a stack: sorted, repeats averaged, as `napari_xanes.read` does.
 
@@ -53,18 +68,27 @@ def stack_of(
         What belongs to the stack.
     lazily : bool
         Whether frames stay where they are.
+    epoch : int
+        Another number says that frames that were there may not be what they were, whatever they are called.
 
     Raises
     ------
     ValueError
         If energies are no photon energies.
     """
+    parts = [_Told(f"{epoch}: {arrival.key}", arrival.load) for arrival in arrivals]
+    energy, kind = np.array([arrival.energy for arrival in arrivals]), np.dtype(dtype)
+    _, axis, notes = ordered(np.empty((energy.size, 0)), energy)
+    # By groups of parts, not of frames: so each frame of the stack still tells where it comes from.
+    groups = frame_groups(energy) or [np.array([i]) for i in range(energy.size)]
+    loads = [parts[group[0]] if group.size == 1 else partial(mean_of, [parts[i] for i in group]) for group in groups]
+    if len(groups) < energy.size and kind.kind != "f":
+        kind = np.dtype(np.float32)
     token = MEMORY_LIMIT.set(0 if lazily else MEMORY_LIMIT.get())
     try:
-        data = one_per_file([arrival.load for arrival in arrivals], shape, np.dtype(dtype))
+        data = one_per_file(loads, shape, kind)
     finally:
         MEMORY_LIMIT.reset(token)
-    data, axis, notes = ordered(data, [arrival.energy for arrival in arrivals])
     known = {**metadata, "name": name, **({"notes": notes} if notes else {})}
     facts = Facts(**{key: reading[key] for key in FACTS if key in reading})
     quantity = reading.get("quantity", "counts")
@@ -112,8 +136,19 @@ def in_ev(energies: Any, unit: str = "") -> NDArray[np.float64]:
     return values * 1e3 if unit.strip().lower() == "kev" else values
 
 
-def are_void(before: Sequence[Arrival], after: Sequence[Arrival]) -> bool:
-    """Whether frames that were there are not what they were: taken again, averaged with a repeat, or gone."""
-    same = [one.key for one in after[: len(before)]] == [one.key for one in before]
+def were_replaced(before: Sequence[Arrival], after: Sequence[Arrival]) -> bool:
+    """Whether frames that were there are gone, or were taken again in the same place: what they were is lost."""
+    return [one.key for one in after[: len(before)]] != [one.key for one in before]
+
+
+def are_repeats(before: Sequence[Arrival], after: Sequence[Arrival]) -> bool:
+    """Whether new frames have energies of earlier ones, which become the mean of both.
+
+    Examples
+    --------
+    >>> first, second, again = (Arrival(str(i), energy, lambda: None) for i, energy in enumerate([700, 710, 700]))
+    >>> are_repeats([first, second], [first, second, again]), are_repeats([first], [first, second])
+    (True, False)
+    """
     known = {one.energy for one in before}
-    return not same or any(one.energy in known for one in after[len(before) :])
+    return any(one.energy in known for one in after[len(before) :])

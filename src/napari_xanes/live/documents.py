@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.files import inside, one_line
-from napari_xanes.live.arrivals import Arrival, are_void, energy_names, in_ev, main_signals, stack_of
+from napari_xanes.live.arrivals import Arrival, are_repeats, energy_names, in_ev, main_signals, stack_of, were_replaced
 from napari_xanes.live.ending import Ending, EndWatch
 from napari_xanes.live.source import View
 from napari_xanes.stack import SpectralStack
@@ -52,6 +52,7 @@ class DocumentFile:
         self._offset = 0
         self._run = _Run(path.parent)
         self._known: list[Arrival] = []
+        self._epoch = 0
         self._view = View(expected=ending.energies)
 
     def look(self) -> View:
@@ -63,14 +64,14 @@ class DocumentFile:
         except (LookupError, ValueError, OSError) as error:
             self._view = replace(view, waiting=(*waiting, one_line(str(error))))
             return self._view
-        void = are_void(self._known, arrivals)
-        if len(arrivals) != len(self._known) or void:
+        replaced = were_replaced(self._known, arrivals)
+        if len(arrivals) != len(self._known) or replaced:
             self._end.something_new()
-            void = void and bool(self._known)
-            self._known = arrivals
-            told = ("an event came again, or a new run began: all frames are taken anew",) if void else ()
+            repeated = are_repeats(self._known, arrivals)
+            self._known, self._epoch = arrivals, self._epoch + replaced
+            told = ("an event came again, or a new run began: all frames are taken anew",) if replaced else ()
             stack = self._stack(lazily=True) if arrivals else None
-            view = replace(view, stack=stack, generation=view.generation + void, told=told)
+            view = replace(view, stack=stack, generation=view.generation + (replaced or repeated), told=told)
         ended = self._end.has_ended(self._path.parent, view.n_frames, all_settled=True)
         expected = self._expected or self._run.expected
         complete = ended or (view.n_frames > 0 and self._run.has_stopped)
@@ -117,6 +118,7 @@ class DocumentFile:
             reading=self._reading,
             metadata={},
             lazily=lazily,
+            epoch=self._epoch,
         )
 
     def whole(self) -> SpectralStack:

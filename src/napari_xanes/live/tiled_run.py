@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.files import one_line
-from napari_xanes.live.arrivals import Arrival, are_void, energy_names, in_ev, stack_of
+from napari_xanes.live.arrivals import Arrival, are_repeats, energy_names, in_ev, stack_of, were_replaced
 from napari_xanes.live.ending import Ending, EndWatch
 from napari_xanes.live.source import View
 from napari_xanes.stack import SpectralStack
@@ -71,6 +71,8 @@ class TiledRun:
         self._energies: Any = None
         self._unit = ""
         self._known: list[Arrival] = []
+        self._corrections: dict[str, Any] = {}
+        self._epoch = 0
         self._more, self._subscription, self._keep = threading.Event(), None, lambda _update: None
         planned = dict(dict(self._node.metadata).get("start") or {}).get("num_points")
         expected = ending.energies or (planned if isinstance(planned, int) and planned > 0 else None)
@@ -101,17 +103,22 @@ class TiledRun:
         arrivals = [
             Arrival(f"{i} at {energies[i]!r}", float(energies[i]), partial(_frame, self._frames, i)) for i in range(n)
         ]
-        void = are_void(self._known, arrivals)
-        if len(arrivals) != len(self._known) or void:
+        replaced = were_replaced(self._known, arrivals)
+        has_grown = len(arrivals) != len(self._known) or replaced
+        if has_grown:
             self._end.something_new()
-            void = void and bool(self._known)
-            self._known = arrivals
+        n_energies = len({one.energy for one in arrivals})
+        ended = self._end.has_ended(None, n_energies, all_settled=True) or (n_energies > 0 and self._has_stopped())
+        found = self._new_corrections(again=ended) if has_grown or ended else {}
+        if has_grown or found:
+            repeated = are_repeats(self._known, arrivals)
+            told = ["frames that were there were measured again: all are taken anew"] if replaced else []
+            told += [f"a {name} for all frames has come" for name in found if self._known]
+            self._known, self._epoch = arrivals, self._epoch + replaced
+            self._corrections |= found
             stack = self._stack(lazily=True) if arrivals else None
-            told = ("frames that were there were measured again: all are taken anew",) if void else ()
-            view = replace(view, stack=stack, generation=view.generation + void, told=told)
-        ended = self._end.has_ended(None, view.n_frames, all_settled=True) or (
-            view.n_frames > 0 and self._has_stopped()
-        )
+            generation = view.generation + (replaced or repeated)
+            view = replace(view, stack=stack, generation=generation, told=tuple(told))
         return replace(view, waiting=(), is_complete=ended)
 
     def _find(self) -> None:
@@ -137,7 +144,19 @@ class TiledRun:
             raise LookupError(f"{self._address} has {len(energies)} arrays called energy; keep one beside the frames")
         self._frames, self._energies = frames[chosen[0]], arrays[energies[0]] if energies else None
         self._unit = _unit(self._node, energies[0], self._energies) if energies else ""
-        self._arrays = arrays
+
+    def _new_corrections(self, *, again: bool) -> dict[str, Any]:
+        """Return the flat and the dark that have come since they were read; with `again`, those that changed, too."""
+        wanted = {key: words for key, words in _CORRECTIONS.items() if again or key not in self._corrections}
+        arrays = _arrays(self._node) if wanted else []
+        shape, found = tuple(self._frames.shape[1:]), {}
+        for key, words in wanted.items():
+            alike = [one for name, one in arrays if _is_called(name, words) and tuple(one.shape) == shape]
+            for values in (np.asarray(one.read()) for one in alike):
+                is_same = key in self._corrections and np.array_equal(values, self._corrections[key])
+                if values.any() and not is_same:  # a server shows zeros where nothing is written yet
+                    found[key] = values
+        return found
 
     def _listen(self) -> None:
         """Let the server tell of new frames, where it can; without it, it is asked."""
@@ -179,11 +198,6 @@ class TiledRun:
 
     def _stack(self, *, lazily: bool) -> SpectralStack:
         shape, dtype = tuple(self._frames.shape[1:]), np.dtype(self._frames.dtype)
-        corrections: dict[str, Any] = {}
-        for key, words in _CORRECTIONS.items():
-            for name, one in self._arrays.items():
-                if _is_called(name, words) and tuple(one.shape) == shape:
-                    corrections[key] = np.asarray(one.read())
         return stack_of(
             self._known,
             shape,
@@ -191,8 +205,9 @@ class TiledRun:
             name=self.name,
             source=self._address,
             reading=self._reading,
-            metadata=corrections,
+            metadata=self._corrections,
             lazily=lazily,
+            epoch=self._epoch,
         )
 
     def whole(self) -> SpectralStack:
