@@ -23,8 +23,9 @@ themselves would hide small features. Pixels with so many times their neighbours
 _LEAST_ENERGIES = 3
 """Number of energies that a second difference takes."""
 
-_LEAST_PIXELS, _MOST_PIXELS = 20, 4000
-"""Numbers of pixels of a band from which the noise of each energy is estimated."""
+_LEAST_PIXELS, _FEW_PIXELS, _MOST_PIXELS, _PIXELS_OF_STACK = 20, 500, 4000, 32_000
+"""Numbers of pixels from which the noise of each energy is estimated, to about one percent: the least and the most of a
+band; a band of a large stack takes its share of the last number, but not less than the second one."""
 
 _MOST_UNEQUAL = 5.0
 """The noise variance of an energy differs from the average at most by this factor."""
@@ -99,7 +100,9 @@ def estimate_precision(stack: SpectralStack, progress: Progress | None = None) -
         used = finite & np.isfinite(mean_precision) & (mean_precision > 0)
         precision[rows] = np.where(used, mean_precision, 0).reshape(band.shape[1:])
         if noise is None:
-            weights[rows.start] = used.sum() * _relative_precision(differences, mean_precision, used)
+            share = band[0].size / precision.size
+            most = min(_MOST_PIXELS, max(_FEW_PIXELS, int(_PIXELS_OF_STACK * share)))
+            weights[rows.start] = used.sum() * _relative_precision(differences, mean_precision, used, most)
         else:
             weights[rows.start] = values_precision[:, used].sum(axis=1)
 
@@ -140,7 +143,11 @@ def _without_bias(stack: SpectralStack) -> Callable[[Float32Array, slice], Float
 
 def _second_differences(spectra: Float32Array) -> Float32Array:
     """Return second differences (E - 2, P) along the energy, in units in which noise keeps its variance."""
-    return np.asarray((spectra[1:-1] - 0.5 * (spectra[:-2] + spectra[2:])) / 1.5**0.5, np.float32)
+    differences: Float32Array = spectra[:-2] + spectra[2:]
+    differences *= np.float32(-0.5)
+    differences += spectra[1:-1]
+    differences *= np.float32(1.5**-0.5)
+    return differences
 
 
 def _robust_precision(differences: Float32Array) -> Float32Array:
@@ -151,13 +158,14 @@ def _robust_precision(differences: Float32Array) -> Float32Array:
     return np.asarray(_MEDIAN_CHI_SQUARE / (middle**2).mean(axis=1), np.float32)
 
 
-def _relative_precision(differences: Float32Array, precision: Float32Array, used: BoolArray) -> Float64Array:
-    """Return the precision of each energy (E,) over that of an average one; 1 where there are too few pixels.
+def _relative_precision(differences: Float32Array, precision: Float32Array, used: BoolArray, most: int) -> Float64Array:
+    """Return the precision of each energy (E,) over that of an average one, from at most about `most` pixels.
 
-    Differences between successive pixels are taken first: the curvature of the edge cancels, noise does not.
+    It is 1 where there are too few pixels. Differences between successive pixels are taken first: the curvature of the
+    edge cancels, noise does not.
     """
     left = np.flatnonzero(used[1:] & used[:-1])
-    left = left[:: max(1, left.size // _MOST_PIXELS)]
+    left = left[:: max(1, left.size // most)]
     if left.size < _LEAST_PIXELS:
         return np.ones(len(differences) + 2)
     right = left + 1

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator
 from napari_xanes._typing import Block
 from napari_xanes.blocks import on_threads, rows_per_slab, slabs
 from napari_xanes.denoising.energy_offset import MAX_OFFSET, detect_energy_offset
-from napari_xanes.denoising.network.one_thread import one_thread_each
+from napari_xanes.denoising.one_thread import one_thread_each
 from napari_xanes.denoising.result import as_denoising_result
 from napari_xanes.denoising.survey import survey_stack
 from napari_xanes.edge import require_absorption

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from napari_xanes.denoising.network.blind_spot import clean_blind_spot  # noqa: E402
-from napari_xanes.denoising.network.one_thread import one_torch_thread  # noqa: E402
+from napari_xanes.denoising.one_thread import one_torch_thread  # noqa: E402
 
 
 def test_one_thread_and_two_give_the_same() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_xanes._typing import Float32Array
-from napari_xanes.denoising.network.one_thread import one_torch_thread
+from napari_xanes.denoising.one_thread import one_torch_thread
 from napari_xanes.progress import Progress
 
 _SIZE, _BATCH, _MASKED_SHARE, _RATE = 64, 2, 0.05, 2e-3

@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_xanes._typing import Float32Array
 from napari_xanes.blocks import on_threads
-from napari_xanes.denoising.network.one_thread import one_torch_thread
+from napari_xanes.denoising.one_thread import one_torch_thread
 from napari_xanes.denoising.tiles import Box, boxes, moved, with_margin
 from napari_xanes.limits import limit_torch, release_memory
 from napari_xanes.progress import Progress, part
