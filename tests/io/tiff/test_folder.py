@@ -70,12 +70,12 @@ def test_energies_in_the_names_of_files(tmp_path, frames, write_tiff, pattern):
 def test_kev_volumes_and_repeats(tmp_path, frames):
     for n, energy in enumerate((8.333, 8.343)):
         for repeat in range(2):
-            values = np.full((3, 4, 5), 10 * n + repeat, np.uint16)
+            values = np.full((3, 4, 5), 10 * n + repeat + 1, np.uint16)
             tifffile.imwrite(tmp_path / f"v_{energy}keV_{repeat + 1}.tif", values, photometric="minisblack")
     stack = io.read(tmp_path)
     assert stack.shape == (2, 3, 4, 5)
     np.testing.assert_array_equal(stack.energy, [8333, 8343])
-    np.testing.assert_array_equal(stack.data[:, 0, 0, 0], [0.5, 10.5])
+    np.testing.assert_array_equal(stack.data[:, 0, 0, 0], [1.5, 11.5])
     assert stack.quantity == "counts"
 
 

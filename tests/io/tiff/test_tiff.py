@@ -67,7 +67,7 @@ def test_ordinary_tiff_is_declined(tmp_path, write_tiff, frames):
     colour = write_tiff(tmp_path / "rgb.tif", np.zeros((4, 3, 5), np.uint8), samples=3)
     assert tiff.why_not_readable(colour) is not None
     tifffile.imwrite(tmp_path / "c.tif", np.zeros((4, 6, 5, 3), np.uint8), photometric="rgb")
-    assert tiff.why_not_readable(tmp_path / "c.tif", energies=ENERGY) == "a colour image"
+    assert tiff.why_not_readable(tmp_path / "c.tif", energies=ENERGY).startswith("a colour image")
     assert "shape (3, 5)" in tiff.why_not_readable(write_tiff(tmp_path / "one.tif", frames[:1]))
 
 

@@ -20,13 +20,11 @@ from napari_xanes.io.packing import scale_of
 from napari_xanes.io.raw_arrays import RawArray
 from napari_xanes.io.tiff.directories import broken_off
 from napari_xanes.io.tiff.ome import ome_header
+from napari_xanes.io.tiff.packed_images import check_page
 from napari_xanes.io.unchanged import FileState, unchanged
-from napari_xanes.io.unpacked_size import unpacked_size
+from napari_xanes.wording import first_few
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_CODECS = {8: ("zlib", 1100), 32946: ("zlib", 1100), 34925: ("lzma", 10_000)}
-"""Compressions that tifffile unpacks by itself, whatever comes out of them, and by how much they can have shrunk."""
-
 _UNCALIBRATED = 20
 """ImageJ's number of no calibration function (``ij.measure.Calibration``: 0 is a straight line, 21 optical density)."""
 
@@ -89,7 +87,7 @@ def own_notes(tiff: tifffile.TiffFile, kind: str) -> dict[str, Any] | None:
 
 
 def images(tiff: tifffile.TiffFile, *, own: bool = False) -> tifffile.TiffPageSeries:
-    """Return the first series of images of one shape.
+    """Return the series of images of one shape that is read; see `main_series`.
 
     Parameters
     ----------
@@ -106,11 +104,12 @@ def images(tiff: tifffile.TiffFile, *, own: bool = False) -> tifffile.TiffPageSe
         If there is none, it holds no numbers, or it promises more than the file can hold.
     """
     if not tiff.series:
-        raise ValueError("it holds no image")
-    series = tiff.series[0]
+        raise ValueError("it holds no image; save the images again as TIFF")
+    number = main_series(tiff)
+    series = tiff.series[number]
     if series.dtype is None or series.dtype.kind not in "fiu":
-        raise ValueError(f"its pixels are of type {series.dtype}, not grey values")
-    note_read(Path(tiff.filehandle.path), _found(0, series))
+        raise ValueError(f"its pixels are of type {series.dtype}, not grey values; save it again with 16 or 32 bits")
+    note_read(Path(tiff.filehandle.path), _found(number, series))
     size = tiff.filehandle.size
     allocation_limits.check("it", series.nbytes, size)
     n_images = (tiff.imagej_metadata or {}).get("images", 1) if tiff.is_imagej and not own else 1
@@ -131,30 +130,29 @@ def images(tiff: tifffile.TiffFile, *, own: bool = False) -> tifffile.TiffPageSe
         raise OSError(f"{broken}: cut short; copy it again")
     if series.dataoffset is None:
         for page in filter(None, series.pages):
-            _check_page(tiff, page)
+            check_page(tiff, page)
     return series
 
 
-def _check_page(tiff: tifffile.TiffFile, page: Any) -> None:
-    """Refuse an image that is too large in one piece, or whose strips or tiles unpack to more than they should.
+def main_series(tiff: tifffile.TiffFile) -> int:
+    """Return the number of the first series of several images; 0 if each is a single image, as a thumbnail is."""
+    return next((i for i, series in enumerate(tiff.series) if int(np.prod(series.shape[:-2])) > 1), 0)
 
-    Raises
-    ------
-    ValueError
-        If it does.
-    """
-    file_size, key = tiff.filehandle.size, page.keyframe
-    rows, columns = (key.tilelength, key.tilewidth) if key.is_tiled else (key.rowsperstrip, key.imagewidth)
-    pixel = key.samplesperpixel * max(1, key.bitspersample // 8)
-    part = min(rows, max(key.imagelength, key.tilelength)) * columns * max(1, key.tiledepth) * pixel
-    allocation_limits.check("an image of it", key.nbytes, file_size, piece=max(key.nbytes, part))
-    codec, packed = _CODECS.get(key.compression, ("", 0))
-    for offset, length in zip(page.dataoffsets, page.databytecounts, strict=False):
-        # Only long strips can become too much for the memory: others need not be unpacked twice.
-        if length * packed > allocation_limits.memory_allowance(file_size):
-            tiff.filehandle.seek(offset)
-            if unpacked_size(codec, tiff.filehandle.read(length), part) > part:
-                raise ValueError(f"a strip or tile of it unpacks to more than its {part} bytes: damaged; copy it again")
+
+def remarks(tiff: tifffile.TiffFile) -> list[str]:
+    """Return what a user should know of how the images of a file are meant to be shown, and what is not read."""
+    number, page = main_series(tiff), tiff.series[main_series(tiff)].keyframe
+    told = []
+    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+        told.append("the file shows its smallest number as white; the numbers are taken as they are")
+    orientation = page.tags.get("Orientation")
+    if orientation is not None and orientation.value != 1:
+        told.append(
+            f"the file asks to turn its images (orientation {orientation.value}); rows are left as they lie in it"
+        )
+    if others := [str(s.shape) for i, s in enumerate(tiff.series) if i != number]:
+        told.append(f"images of other sizes or types in the file are not read: {first_few(others, 3)}")
+    return told
 
 
 def pixels(images: tifffile.TiffPageSeries | tifffile.TiffPage | tifffile.TiffFrame) -> NDArray[Any]:
@@ -186,7 +184,7 @@ class _LazyPages:
         first, *inner_index = index if isinstance(index, tuple) else (index,)
         numbers = np.arange(self.shape[0])[first]
         with unchanged(self.state), open_tiff(self.path) as tiff:
-            pages = tiff.series[0].pages
+            pages = tiff.series[main_series(tiff)].pages
             read = [self._page(pages[int(number)], number)[tuple(inner_index)] for number in np.atleast_1d(numbers)]
         return np.stack(read) if numbers.ndim else read[0]
 

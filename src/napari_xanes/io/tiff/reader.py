@@ -26,9 +26,11 @@ from napari_xanes.io.tiff.file import (
     images,
     is_tiff,
     load,
+    main_series,
     open_tiff,
     own_notes,
     pixel_size,
+    remarks,
     slice_distance,
 )
 from napari_xanes.io.tiff.ome import Ome, ome_header
@@ -51,13 +53,21 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
             return None
         if own_notes(tiff, MAPS):
             return "it holds parameter maps; napari_xanes.read_maps reads them"
-        axes, shape = tiff.series[0].axes if tiff.series else "", tiff.series[0].shape if tiff.series else ()
+        if not tiff.series:
+            return "it holds no image; save the images again as TIFF"
+        axes, shape = tiff.series[main_series(tiff)].axes, tiff.series[main_series(tiff)].shape
         if "S" in axes:
-            return "a colour image"
+            return (
+                f"a colour image, {shape[axes.index('S')]} numbers a pixel; save it as a stack of grey images of 16 or "
+                "32 bits, in ImageJ by Image > Type"
+            )
         ome = _ome(tiff)
         counts = _counts(shape, ome)
         if len(counts) not in (1, 2):
-            return f"no stack of images but data of shape {shape}"
+            return (
+                f"no stack of images of one size but data of shape {shape}; save them as one stack, or read the folder "
+                "if each energy has a file"
+            )
         if ome and ome.planes != np.prod(counts):
             return f"its OME header announces {ome.planes} images, {np.prod(counts)} are in this file; open the folder"
         if energies is None and not _energies(path, tiff, ome, counts):
@@ -89,7 +99,8 @@ def read(path: Path, energies: Any = None) -> RawStack:
         if notes is not None:
             return _read_own(data, notes)
         size: tuple[float, ...] | None = pixel_size(tiff)
-        depth, axes, scale = slice_distance(tiff), tiff.series[0].axes, calibration(tiff)
+        depth, axes, scale = slice_distance(tiff), tiff.series[main_series(tiff)].axes, calibration(tiff)
+        further = remarks(tiff)
         ome = _ome(tiff)
         counts = _counts(data.shape, ome)
         file_energies = None if energies is not None else _energies(path, tiff, ome, counts)
@@ -114,7 +125,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
         # ImageJ's distance is that of slices, not of times or channels.
         size = (depth, *size) if size and depth and volume == "Z" else None
     warnings = [f"{broken}: it is cut short or damaged, and images may be missing"] if broken else []
-    return RawStack(data, values, quantity, size, metadata, warnings, [*energy_notes, *told])
+    return RawStack(data, values, quantity, size, metadata, warnings, [*energy_notes, *told, *further])
 
 
 def _calibrated(data: Any, scale: tuple[float, float] | None) -> tuple[Any, list[str]]:
