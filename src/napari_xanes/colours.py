@@ -1,5 +1,11 @@
 """Colours of regions, phases and curves, the same in layers, plots, legends and pictures."""
 
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
 OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#F0E442", "#606060")
 """Eight colours that colour-blind people can tell apart: seven of Okabe and Ito (2008), and a dark grey.
 
@@ -52,3 +58,28 @@ def colour_of(number: int) -> str:
     True
     """
     return OKABE_ITO[(number - 1) % len(OKABE_ITO)]
+
+
+def label_colours(labels: Mapping[int, str], metadata: Mapping[str, Any]) -> dict[int, str]:
+    """Return the colour of each label of a map: that of the curve with its name, or else that of its number.
+
+    Parameters
+    ----------
+    labels : mapping of int to str
+        Names of the labels, from 1.
+    metadata : mapping
+        Metadata of the maps. ``"colours"`` holds colours such as ``"#0072B2"`` by name, where the window gave some.
+
+    Examples
+    --------
+    >>> label_colours({1: "NiO", 2: "none"}, {"colours": {"NiO": "#0072B2"}})
+    {1: '#0072B2', 2: '#56B4E9'}
+    """
+    given = metadata.get("colours")
+    named = given if isinstance(given, Mapping) else {}
+    chosen = {label: str(named.get(name)) for label, name in labels.items()}
+    return {label: text if _HEX.fullmatch(text) else colour_of(label) for label, text in chosen.items()}
+
+
+_HEX = re.compile("#[0-9A-Fa-f]{6}")
+"""A colour from a file may be any text; only this is one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.colour_mix import ColourMix
-from napari_xanes.colours import DIVERGING, about_zero, colour_of
-from napari_xanes.parameter_map import MapSet, ParameterMap, is_difference
+from napari_xanes.colours import DIVERGING, about_zero, colour_of, label_colours
+from napari_xanes.parameter_map import MapSet, is_difference
 from napari_xanes.picture_places import axes_in
 from napari_xanes.saving.replacing import replacing
 from napari_xanes.spectrum import Spectrum
@@ -88,7 +88,7 @@ def draw_map(axes: Any, maps: MapSet, name: str, bar_axes: Any = None) -> None:
     length = "µm" if maps.pixel_size else "pixel"
     axes.set(xlabel=f"x ({length})", ylabel=f"y ({length})", title=title, facecolor=_EXCLUDED)
     if parameter_map.labels is not None:
-        _draw_labels(axes, maps, parameter_map, values)
+        _draw_labels(axes, maps, parameter_map.labels, values)
         if bar_axes is not None:
             bar_axes.set_visible(False)
         return
@@ -103,17 +103,17 @@ def draw_map(axes: Any, maps: MapSet, name: str, bar_axes: Any = None) -> None:
         axes.set_title(f"{title}, median ± {typical:.2g}")
 
 
-def _draw_labels(axes: Any, maps: MapSet, parameter_map: ParameterMap, values: Any) -> None:
+def _draw_labels(axes: Any, maps: MapSet, labels: Mapping[int, str], values: Any) -> None:
     from matplotlib.colors import to_rgb
     from matplotlib.patches import Patch
 
     picture = np.full((*values.shape, 3), to_rgb(_EXCLUDED))
     patches = []
     total = max(1, int((values != 0).sum()))
-    for label, text in (parameter_map.labels or {}).items():
-        picture[values == label] = to_rgb(colour_of(label))
+    for label, colour in label_colours(labels, maps.metadata).items():
+        picture[values == label] = to_rgb(colour)
         share = 100 * int((values == label).sum()) / total
-        patches.append(Patch(color=colour_of(label), label=f"{text} {share:.0f} %"))
+        patches.append(Patch(color=colour, label=f"{labels[label]} {share:.0f} %"))
     axes.imshow(picture, extent=_extent(maps, values.shape))
     axes.legend(handles=patches, fontsize="small", loc="upper right")
 

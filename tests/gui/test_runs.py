@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from napari.layers import _layer_actions as actions
 
 import napari_xanes as nx
 from napari_xanes import MapSet, ParameterMap
+from napari_xanes.colours import colour_of
 from napari_xanes.gui.map_layers import Shown, layer_name
+from napari_xanes.gui.results.words import words_of
 from napari_xanes.gui.state.run import Run
 from napari_xanes.gui.state.runs import RunList
 from napari_xanes.gui.state.workspace import workspace_of
@@ -266,3 +269,20 @@ def test_names_of_layers_differ_where_a_list_cuts_them() -> None:
     assert ["±" in text or "σ" in text for text in cut] == [False, True, False]
     assert "mask" in cut[2]
     assert layer_name(maps, Shown("edge_jump", "sigma")) == "edge_jump ± σ (OD) · NMC particle, Ni K-edge"
+
+
+def test_labels_have_the_colours_of_the_references_with_their_names(
+    viewer: Any, stack: nx.SpectralStack, tmp_path: Path
+) -> None:
+    references = workspace_of(viewer).references
+    references.add(replace(stack.metadata["references"][0], name=name) for name in ("unticked", "low", "high"))
+    labels = ParameterMap(np.arange(1, 5).reshape(2, 2) % 3 + 1, labels={1: "low", 2: "high", 3: "no reference"})
+    runs = workspace_of(viewer).runs
+    run = runs.add(MapSet({"dominant": labels}))
+    colours = runs.layer_of(run).colormap.color_dict  # type: ignore[union-attr]
+    for label, name in ((1, "low"), (2, "high")):
+        assert to_hex(colours[label]) == references.colour(name).lower()
+        assert references.colour(name) in words_of(run.maps).legend
+    assert to_hex(colours[3]) == colour_of(3).lower()
+    nx.write(run.maps, tmp_path / "maps.h5")
+    assert nx.read_maps(tmp_path / "maps.h5").metadata["colours"] == {n: references.colour(n) for n in ("low", "high")}

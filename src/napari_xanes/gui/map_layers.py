@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from napari_xanes.colours import DIVERGING, about_zero, colour_of
+from napari_xanes.colours import DIVERGING, about_zero, label_colours
 from napari_xanes.gui.contrast import subsample
 from napari_xanes.gui.layers import LayerData, kind_of, shape_of, spatial
 from napari_xanes.gui.settings import settings
@@ -108,8 +108,9 @@ def map_layer(maps: MapSet, shown: Shown, group: str, *, visible: bool = True, f
         **spatial(maps.pixel_size, parameter_map.data.ndim),
     }
     if shown.role == "value" and parameter_map.labels is not None:
-        colours: dict[int | None, str] = {label: colour_of(label) for label in parameter_map.labels}
-        colours |= {0: "transparent", None: "transparent"}
+        colours: dict[int | None, str] = dict.fromkeys((0, None), "transparent")
+        for label, colour in label_colours(parameter_map.labels, maps.metadata).items():
+            colours[label] = colour
         return parameter_map.valid(), keywords | {"colormap": colours}, "labels"
     values = _values(shown, parameter_map)
     plain = shown.role == "value" and not parameter_map.companion

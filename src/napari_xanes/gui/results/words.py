@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from napari_xanes.colours import colour_of
+from napari_xanes.colours import label_colours
 from napari_xanes.gui.contrast import subsample
 from napari_xanes.gui.map_layers import map_title
 from napari_xanes.gui.wording import with_error
@@ -76,13 +76,13 @@ def legend(maps: MapSet) -> str:
         counts = np.bincount(parameter_map.data.ravel().astype(np.int64))
         total = max(1, int(counts[1:].sum()))
         lines.append(f"<b>{escape(map_title(name))}</b>")
-        absent = []
+        absent, colours = [], label_colours(parameter_map.labels, maps.metadata)
         for label, text in parameter_map.labels.items():
             count = int(counts[label]) if label < counts.size else 0
             if count == 0:
                 absent.append(escape(text))
                 continue
-            square = f"<span style='color:{colour_of(label)}'>&#9632;</span>"
+            square = f"<span style='color:{colours[label]}'>&#9632;</span>"
             lines.append(f"{square} {escape(text)}: {count} px, {100 * count / total:.3g} %")
         if absent:
             lines.append(f"in no pixel: {', '.join(absent)}")

@@ -12,6 +12,8 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_xanes.gui.layers import kind_of, spatial
 from napari_xanes.gui.map_layers import Shown, is_map, map_layer, maps_of, maps_to_layers
+from napari_xanes.gui.state.label_colours import with_colours
+from napari_xanes.gui.state.references import ReferenceSet
 from napari_xanes.gui.state.run import DISPLAY, Run, add_layer, fill, follows, protect, set_visible, shown_by
 from napari_xanes.parameter_map import MapSet
 
@@ -30,6 +32,8 @@ class RunList(QObject):
     ----------
     viewer : napari.viewer.Viewer
         The viewer; it is not kept alive.
+    references : ReferenceSet
+        The reference spectra, whose colours labels of the same names get.
 
     Signals
     -------
@@ -46,9 +50,9 @@ class RunList(QObject):
     changed = Signal(object)
     chosen_changed = Signal(object)
 
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self, viewer: Viewer, references: ReferenceSet) -> None:
         super().__init__()
-        self._viewer = ref(viewer)
+        self._viewer, self._references = ref(viewer), references
         self._runs: list[Run] = []
         self._chosen: Run | None = None
         self._count = 0
@@ -85,6 +89,7 @@ class RunList(QObject):
         below : Layer, optional
             The layer to lie below; by default the new one is on top.
         """
+        maps = with_colours(maps, self._references)
         run = self._new(maps, uuid4().hex, source)
         if visible:
             self._hide_others(run)
@@ -95,6 +100,7 @@ class RunList(QObject):
 
     def exchange(self, run: Run, maps: MapSet) -> None:
         """Give a run other maps of the same stack, such as those of a scan that has gone on; its layer shows them."""
+        maps = with_colours(maps, self._references)
         run.exchange(maps)
         data = map_layer(maps, run.shown, run.group, follows=True)
         for layer in self._following(run):

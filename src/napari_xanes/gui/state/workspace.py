@@ -94,7 +94,7 @@ class Workspace:
         self.regions = RegionTracker(viewer, self.stacks, self.shown)
         self.pins, self.references, self.fit = PinSet(), ReferenceSet(self.stacks), ShownFit()
         self.reference_lines = ReferenceLines(self.references)
-        self.runs, self.bars = RunList(viewer), ColourBars(viewer)
+        self.runs, self.bars = RunList(viewer, self.references), ColourBars(viewer)
         self.run_fit = RunFit(self.cursor, self.stacks, self.runs, self.fit)
         self.asked_map = AskedMap()
         self.keys, self.step = Keys(viewer), DockStep()
