@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from napari_xanes import SpectralStack
+from napari_xanes import MapSet, ParameterMap, SpectralStack
 from napari_xanes.gui.prepare.dock import PrepareDock
 from napari_xanes.gui.prepare.stack_selector import StackSelector
 
@@ -75,3 +75,19 @@ def test_row_is_never_a_separate_window(
     viewer.window.add_plugin_dock_widget("napari-xanes", "Prepare")
     wait(lambda: shown)
     assert not any(shown)
+
+
+def test_a_stack_that_is_chosen_is_not_covered_by_others(viewer: Any, stack: SpectralStack, add_stack: Any) -> None:
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "XANES")[1]
+    box, runs = dock.row.stack_box, dock.workspace.runs
+    below, above = add_stack(), add_stack(name="above")
+    shown = {"valence": ParameterMap(np.ones((24, 32)))}
+    own, other = (runs.layer_of(runs.add(MapSet(shown, metadata={"name": one.name}), one)) for one in (below, above))
+    regions = viewer.add_labels(np.ones((24, 32), np.uint8), name="regions")
+    below.visible = False
+    box.setCurrentIndex(box.findText(below.name))
+    assert viewer.layers.selection.active is below
+    assert [layer.visible for layer in (below, above, own, other, regions)] == [True, False, True, False, True]
+    box.setCurrentIndex(box.findText("above"))
+    assert above.visible
+    assert below.visible, "it is covered, and hides nothing"

@@ -9,6 +9,8 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_xanes.gui.copies.offer import CopyOffer
 from napari_xanes.gui.forms.name_box import NameBox
+from napari_xanes.gui.layers import is_stack
+from napari_xanes.gui.state.run import set_visible
 from napari_xanes.gui.state.workspace import workspace_of
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class StackBox(NameBox):
-    """Shows the chosen stack of the viewer, the same in all docks; choosing another one selects its layer.
+    """Shows the chosen stack of the viewer, the same in all docks; choosing another one selects and shows its layer.
 
     Parameters
     ----------
@@ -38,7 +40,7 @@ class StackBox(NameBox):
         super().__init__(parent)
         self.viewer = viewer
         self._stacks = workspace_of(viewer).stacks
-        self.setToolTip("The chosen stack, the same in all docks; choosing another one selects its layer")
+        self.setToolTip("The chosen stack, the same in all docks; choosing another one shows its layer")
         self.currentIndexChanged.connect(self._choose_row)
         # Bound methods: the state lives as long as the viewer, and a function here would keep the dock alive.
         self._stacks.stacks_changed.connect(self.refresh)
@@ -75,6 +77,18 @@ class StackBox(NameBox):
         layers = self.layers()
         if 0 <= row < len(layers):
             self.choose(layers[row])
+            self._uncover(layers[row])
+
+    def _uncover(self, layer: Layer) -> None:
+        """Show a stack, and hide other stacks and their maps that lie over it: they would be taken for it."""
+        if layer not in self.viewer.layers:
+            return
+        runs = workspace_of(self.viewer).runs
+        for other in list(self.viewer.layers)[self.viewer.layers.index(layer) + 1 :]:
+            run = runs.of(other)
+            if is_stack(other) or (run is not None and not run.made_from(layer)):
+                set_visible(other, False)
+        set_visible(layer, True)
 
 
 class StackRow(QWidget):
