@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from napari.settings import get_settings
 from qtpy.QtCore import QCoreApplication, QEvent, Qt
-from qtpy.QtWidgets import QFileDialog, QTabWidget
+from qtpy.QtWidgets import QApplication, QFileDialog, QTabWidget
 from tests.gui.plain_viewer import PlainViewer
 from tests.gui.pressing import press_key
 
@@ -267,3 +268,25 @@ def test_what_a_tab_shows_is_made_when_it_is_first_shown(viewer: Any, dock: Xane
         for i in range(tabs.count()):
             tabs.setCurrentIndex(i)
         assert panel.findChild(kind) is not None
+
+
+@pytest.mark.window
+@pytest.mark.parametrize("size", [9, 14, 18])
+def test_no_text_of_the_rail_is_cut_in_large_fonts(
+    viewer: Any, dock: XanesDock, add_stack: Any, wait: Any, size: int
+) -> None:
+    add_stack()
+    appearance = get_settings().appearance
+    before, appearance.font_size = appearance.font_size, size
+    try:
+        wait(lambda: dock.font().pointSize() == size)
+        QApplication.processEvents()
+        for button in dock.rail.buttons.values():
+            assert button.width() >= button.fontMetrics().horizontalAdvance(button.text()) + 4
+            assert dock.rail.rect().contains(button.geometry())
+        assert {button.y() for button in dock.rail.buttons.values()} == ({0} if size == 9 else {0, button.y()})
+        box = dock.row.box
+        assert box.lineEdit().width() >= box.fontMetrics().horizontalAdvance("11 px")
+        assert dock.offer.font().pointSize() == size, "also where napari's style says nothing"
+    finally:
+        appearance.font_size = before

@@ -8,6 +8,7 @@ from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QDockWidget, QWidget
 
 from napari_xanes.gui.dock_tabs import DockTabs
+from napari_xanes.gui.fonts import DockFont
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -24,6 +25,7 @@ def as_dock(widget: QWidget, viewer: Viewer) -> None:
         The viewer whose window it comes into.
     """
     DockTabs(widget, viewer)
+    DockFont(widget)
     DeletedWhenClosed(widget)
 
 

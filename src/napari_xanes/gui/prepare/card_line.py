@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_xanes.gui.dock_layout import wrapping_label
 from napari_xanes.gui.energy import plain_viewer
+from napari_xanes.gui.fonts import LabelRow
 from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.prepare.card import StackCard
 from napari_xanes.gui.state.workspace import workspace_of
@@ -44,9 +45,11 @@ class CardLine(QWidget):
     ----------
     viewer : napari.viewer.Viewer
         The viewer.
+    *beside : QWidget
+        Other buttons that belong into its row.
     """
 
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self, viewer: Viewer, *beside: QWidget) -> None:
         super().__init__()
         self._viewer = plain_viewer(viewer)
         self._stacks = workspace_of(viewer).stacks
@@ -55,10 +58,9 @@ class CardLine(QWidget):
         self.button.setToolTip(
             "What was read and guessed about the stack, from where, and what else is in its file: look and correct"
         )
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.label, 1)
-        row.addWidget(self.button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(LabelRow(self.label, self.button, *beside))
         self.button.clicked.connect(lambda _checked=False: self.open_card())
         self._stacks.layer_changed.connect(self._show)
         self._show(self._stacks.layer)

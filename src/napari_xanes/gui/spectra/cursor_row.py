@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QWidget
 
+from napari_xanes.gui.fonts import TextWidth
 from napari_xanes.gui.forms.stack_box import StackBox
 from napari_xanes.gui.spectra.box import OddSpinBox
 from napari_xanes.gui.state.workspace import workspace_of
@@ -22,7 +23,7 @@ class CursorRow(QWidget):
         super().__init__()
         self._cursor = workspace_of(viewer).cursor
         self.stack_box, self.box = StackBox(viewer), OddSpinBox()
-        self.box.setMaximumWidth(96)
+        TextWidth(self.box, "11 px", beside=60)
         self.box.setToolTip("Width of the box of pixels around the cursor; the plot shows their mean")
         self.box.setValue(self._cursor.box)
         row = QHBoxLayout(self)

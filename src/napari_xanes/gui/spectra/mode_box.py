@@ -33,7 +33,7 @@ class ModeBox(QComboBox):
         super().__init__()
         self._view, workspace = view, workspace_of(viewer)
         self._stacks, self._shown = workspace.stacks, workspace.shown
-        self.setMinimumContentsLength(8)
+        self.setMinimumContentsLength(5)
         self.setToolTip(
             "How to show all curves. Optical depth: of counts, by their flats or I0. As measured: references (dashed) "
             "are scaled and shifted onto the spectrum. Normalized: each by its own lines before and after its edge"

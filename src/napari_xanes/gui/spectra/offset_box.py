@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from qtpy.QtWidgets import QDoubleSpinBox
 
+from napari_xanes.gui.fonts import TextWidth
 from napari_xanes.gui.spectra.view import SpectrumView
 
 _PART = 10  # steps in the height of the curves
-_WIDTH = 66  # px
 
 
 class OffsetBox(QDoubleSpinBox):
@@ -31,7 +31,7 @@ class OffsetBox(QDoubleSpinBox):
         self.setPrefix("+")
         self.setSpecialValueText("gap")  # at zero it says what it is for; there is room for no longer word
         self.setKeyboardTracking(False)
-        self.setFixedWidth(_WIDTH)
+        TextWidth(self, "+0.02", beside=54)
         self.setToolTip(
             "Gap: draw regions and pins one above the other, this far apart, in the unit of the plot. "
             "Exported values stay as they are"

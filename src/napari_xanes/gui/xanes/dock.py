@@ -72,8 +72,8 @@ class XanesDock(QWidget):
         as_dock(self, viewer)
 
     def sizeHint(self) -> QSize:
-        """Narrow enough for a small laptop."""
-        return QSize(380, 640)
+        """Narrow enough for a small laptop; in a large font somewhat wider."""
+        return QSize(min(460, max(380, 50 * self.fontMetrics().averageCharWidth())), 640)
 
     def minimumSizeHint(self) -> QSize:
         """The same for all steps, so that the window does not grow when another step is shown."""

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSizePolicy, QWidget
+from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtWidgets import QButtonGroup, QGridLayout, QPushButton, QSizePolicy, QWidget
+
+_GAP = 2  # px
 
 
 class Rail(QWidget):
     """One button for each step, in the order of the work; one of them is down.
+
+    The buttons are in one row; where their texts would be cut, as in a large font, they are in two.
 
     Parameters
     ----------
@@ -28,9 +33,9 @@ class Rail(QWidget):
         super().__init__()
         self.buttons: dict[str, QPushButton] = {}
         self._group = QButtonGroup(self)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(2)
+        self._grid, self._columns = QGridLayout(self), 0
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(_GAP)
         for name, tip in tips.items():
             button = self.buttons[name] = QPushButton(name)
             button.setCheckable(True)
@@ -39,8 +44,33 @@ class Rail(QWidget):
             button.setStyleSheet("padding: 4px 2px;")
             button.setSizePolicy(QSizePolicy.Policy.MinimumExpanding, QSizePolicy.Policy.Fixed)
             self._group.addButton(button)
-            row.addWidget(button, 1)
         self._group.buttonToggled.connect(self._on_toggled)
+        self._lay_out(len(self.buttons))
+
+    def resizeEvent(self, event: Any) -> None:
+        """Choose how many buttons are in a row."""
+        super().resizeEvent(event)
+        self._fold()
+
+    def event(self, event: Any) -> bool:
+        """Measure the buttons again when they change, as in another font."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._fold()
+        return super().event(event)
+
+    def _fold(self) -> None:
+        count = len(self.buttons)
+        needed = sum(button.sizeHint().width() for button in self.buttons.values()) + _GAP * (count - 1)
+        self._lay_out(count if needed <= self.width() else (count + 1) // 2)
+
+    def _lay_out(self, columns: int) -> None:
+        if columns == self._columns:
+            return
+        self._columns = columns
+        for number, button in enumerate(self.buttons.values()):
+            self._grid.addWidget(button, number // columns, number % columns)
+        for column in range(len(self.buttons)):
+            self._grid.setColumnStretch(column, int(column < columns))
 
     def show_step(self, name: str) -> None:
         """Press the button of a step."""

@@ -32,7 +32,6 @@ class DockStep:
 
 
 def _look(viewer: Viewer, view: SpectrumView) -> QWidget:
-    from napari_xanes.gui.dock_layout import row_of
     from napari_xanes.gui.live.line import LiveLine
     from napari_xanes.gui.prepare.card_line import CardLine
     from napari_xanes.gui.spectra.look import LookPanel
@@ -41,7 +40,7 @@ def _look(viewer: Viewer, view: SpectrumView) -> QWidget:
     column = QVBoxLayout(panel)
     column.setContentsMargins(0, 0, 0, 0)
     live = LiveLine(viewer)
-    column.addLayout(row_of((CardLine(viewer), 1), (live.button, 0)))
+    column.addWidget(CardLine(viewer, live.button))
     column.addWidget(live)
     column.addWidget(LookPanel(viewer, view), 1)
     return panel
