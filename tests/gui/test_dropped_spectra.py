@@ -186,3 +186,31 @@ def test_without_a_window_spectra_are_refused_by_name(tmp_path: Path, monkeypatc
     monkeypatch.setattr("napari.current_viewer", lambda: None)
     with pytest.raises(ValueError, match=r"NiO.xdi: spectra, no stack; read them with napari_xanes.read_spectra"):
         readers.read_layers(xdi(tmp_path / "NiO.xdi"))
+
+
+@pytest.mark.parametrize("points", [100, 40], ids=["on the energies of the stack", "on others"])
+def test_a_reference_dropped_with_a_stack_that_has_energies_is_no_list_of_energies(
+    viewer: Any, told: list[str], tmp_path: Path, points: int
+) -> None:
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Spectra")[1]
+    stack = nx.SpectralStack(np.ones((100, 4, 5), np.float32), ENERGY + 0.25, "optical_depth")
+    nx.write(stack, tmp_path / "scan.h5")
+    for name in ("NiO", "LiNiO2"):
+        np.savetxt(tmp_path / f"{name}.txt", np.c_[ENERGY, EDGE][:points], header="energy mu")
+    DropTarget(dock, viewer).open([str(tmp_path / name) for name in ("scan.h5", "NiO.txt")])
+    assert names(viewer) == ["NiO"]
+    (layer,) = viewer.layers
+    np.testing.assert_allclose(layer.metadata["xanes"]["energy_eV"], stack.energy)
+    viewer.layers.clear()
+    DropTarget(dock, viewer).open([str(tmp_path / name) for name in ("LiNiO2.txt", "scan.h5", "NiO.txt")])
+    assert (len(viewer.layers), sorted(names(viewer))) == (1, ["LiNiO2", "NiO"])
+
+
+def test_calibrated_energies_dropped_with_a_stack_stay_energies(viewer: Any, told: list[str], tmp_path: Path) -> None:
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Spectra")[1]
+    nx.write(nx.SpectralStack(np.ones((100, 4, 5), np.float32), ENERGY, "optical_depth"), tmp_path / "scan.h5")
+    np.savetxt(tmp_path / "energies.txt", ENERGY + 0.7)
+    DropTarget(dock, viewer).open([str(tmp_path / name) for name in ("scan.h5", "energies.txt")])
+    (layer,) = viewer.layers
+    np.testing.assert_allclose(layer.metadata["xanes"]["energy_eV"], ENERGY + 0.7)
+    assert names(viewer) == []
