@@ -7,12 +7,15 @@ import errno
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from napari._qt.dialogs.qt_notification import NapariQtNotification
+from qtpy.QtWidgets import QLabel
 
 import napari_xanes as nx
 from napari_xanes.gui import telling
-from napari_xanes.gui.telling import sentence, tell
+from napari_xanes.gui.telling import sentence, show_error, show_warning, tell
 
 GUI = Path(telling.__file__).parent
 SHOWS = ("show_error", "show_warning", "show_info", "tell")
@@ -91,3 +94,17 @@ def test_a_missing_file_is_named_last(tmp_path: Path, errors: list[str]) -> None
         nx.read(tmp_path / "lost.h5")
     tell(missing.value, "Nothing was opened")
     assert errors == [f"Nothing was opened: there is no such file or folder; check the path ({tmp_path / 'lost.h5'})"]
+
+
+@pytest.mark.window
+def test_a_notification_is_seen_in_full_and_an_error_stays(viewer: Any, wait: Any, qtbot: Any) -> None:
+    text = "No pixel has an edge jump above 1: " + "the largest is 0.37 at E0 = 8347.4 eV, " * 4 + "lower min_jump"
+    canvas = viewer.window._qt_viewer.canvas.native
+    for show, stays in ((show_error, True), (show_warning, False)):
+        show(text)
+        *_, dialog = canvas.findChildren(NapariQtNotification)
+        wait(lambda dialog=dialog: QLabel.text(dialog.message) == text)
+        assert dialog.message.height() >= dialog.message.sizeHint().height()
+        wait(lambda dialog=dialog: canvas.rect().contains(dialog.geometry()))
+        assert not (stays and dialog.timer.isActive())
+        dialog.close()

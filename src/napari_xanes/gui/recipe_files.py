@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QWidget
 
 from napari_xanes.gui.clipboard import copy_text
 from napari_xanes.gui.dialogs import ask_to_open, ask_to_save
-from napari_xanes.gui.telling import tell
+from napari_xanes.gui.telling import show_info, tell
 from napari_xanes.history import Source, Step
 from napari_xanes.named_files import with_named_files
 from napari_xanes.recipe import Recipe, as_python

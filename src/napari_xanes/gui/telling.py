@@ -1,11 +1,14 @@
-"""Tell the user what went wrong: first what happened and the way out, then the file."""
+"""Tell the user what went wrong: first what happened and the way out, then the file; in full, and long enough."""
 
 from __future__ import annotations
 
 import errno
 import re
+from typing import Any
 
-from napari.utils.notifications import show_error
+from napari.utils import notifications
+from qtpy.QtCore import QThread
+from qtpy.QtWidgets import QApplication, QDialog
 
 _WAYS_OUT = {
     errno.ENOENT: "check the name and the folder",
@@ -69,3 +72,51 @@ def tell(error: Exception | str, what: str = "") -> None:
         What could not be done, such as ``"The sample can't be opened"``; without it the error says so itself.
     """
     show_error(f"{what}: {_file_last(error)}" if what else sentence(error))
+
+
+_READING = 70  # ms for a letter
+_AT_LEAST = 4000  # ms
+_FITS = 40  # letters that are seen in any case
+
+
+def show_error(text: str) -> None:
+    """Show an error as a notification of napari, in full, until the user closes it."""
+    notifications.show_error(text)
+    _unfold(text, stays=True)
+
+
+def show_warning(text: str) -> None:
+    """Show a warning as a notification of napari, in full, as long as it takes to read it."""
+    notifications.show_warning(text)
+    _unfold(text)
+
+
+def show_info(text: str) -> None:
+    """Show a message as a notification of napari, in full, as long as it takes to read it."""
+    notifications.show_info(text)
+    _unfold(text)
+
+
+def _unfold(text: str, *, stays: bool = False) -> None:
+    """Unfold the notification with a text: napari shows its first words only, for four seconds."""
+    application = QApplication.instance()
+    if application is None or QThread.currentThread() != application.thread():
+        return
+    shown: list[Any] = [
+        dialog
+        for window in QApplication.topLevelWidgets()
+        for dialog in window.findChildren(QDialog)
+        if type(dialog).__name__ == "NapariQtNotification"
+    ]
+    for dialog in shown:
+        if dialog.message.text() != text:
+            continue
+        if len(text) > _FITS or "\n" in text:
+            dialog.geom_anim.setCurrentTime(dialog.geom_anim.duration())  # unfold from where it comes to rest
+            dialog.message.updateGeometry()
+            dialog.geom_anim.finished.connect(dialog.message.updateGeometry)
+            dialog.expand()
+        if stays:
+            dialog.timer_stop()
+        elif dialog.timer.isActive():
+            dialog.timer.start(max(_AT_LEAST, _READING * len(text)))

@@ -6,7 +6,6 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
@@ -17,6 +16,7 @@ from napari_xanes.gui.exploring.plots import FoundPlot, ScreePlot
 from napari_xanes.gui.exploring.ranked import ranked_of
 from napari_xanes.gui.pixels.areas import new_labels
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.telling import show_error
 from napari_xanes.gui.theme_follower import ThemeFollower
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.wording import counted

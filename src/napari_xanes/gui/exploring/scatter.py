@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyqtgraph as pg
-from napari.utils.notifications import show_error
 from numpy.typing import NDArray
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
@@ -19,7 +18,7 @@ from napari_xanes.gui.exploring.plots import ThemedPlot
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.pixels.areas import depth_of, pixels_of
 from napari_xanes.gui.state.workspace import workspace_of
-from napari_xanes.gui.telling import tell
+from napari_xanes.gui.telling import show_error, tell
 from napari_xanes.gui.theme_follower import ThemeFollower
 from napari_xanes.gui.while_seen import WhileSeen
 

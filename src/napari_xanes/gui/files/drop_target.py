@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QWidget
 
@@ -17,7 +16,7 @@ from napari_xanes.gui.files.save_entries import offer_our_files
 from napari_xanes.gui.files.spectra import add_references, split_spectra
 from napari_xanes.gui.in_thread import in_thread, is_closed
 from napari_xanes.gui.projects.opening import open_project
-from napari_xanes.gui.telling import sentence, tell
+from napari_xanes.gui.telling import sentence, show_error, tell
 from napari_xanes.io.project_file import holds_project
 
 if TYPE_CHECKING:

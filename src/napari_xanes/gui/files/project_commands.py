@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import napari
-from napari.utils.notifications import show_error
 
 from napari_xanes.gui.dialogs import ask_to_open
 from napari_xanes.gui.files.readers import show_energies
 from napari_xanes.gui.projects import opening
 from napari_xanes.gui.projects.save_dialog import KINDS
+from napari_xanes.gui.telling import show_error
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_error, show_info
-
 from napari_xanes.gui.in_thread import in_thread
 from napari_xanes.gui.state.workspace import workspace_of
-from napari_xanes.gui.telling import tell
+from napari_xanes.gui.telling import show_error, show_info, tell
 from napari_xanes.maps import ESTIMATORS, window_step
 from napari_xanes.recipe import Recipe
 

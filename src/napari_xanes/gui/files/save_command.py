@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import napari
-from napari.utils.notifications import show_error
 
 from napari_xanes.gui.dialogs import ask_to_save
 from napari_xanes.gui.layers import is_stack
-from napari_xanes.gui.telling import tell
+from napari_xanes.gui.telling import show_error, tell
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, ParamSpec
 
 import numpy as np
 from napari.layers import Layer
-from napari.utils.notifications import show_info
 
 from napari_xanes import io
 from napari_xanes.gui.in_thread import in_thread
@@ -18,6 +17,7 @@ from napari_xanes.gui.layers import LayerData, stack_from, why_no_stack
 from napari_xanes.gui.map_layers import map_title, maps_of, shows_map
 from napari_xanes.gui.pixels.areas import given_name, regions_of
 from napari_xanes.gui.placement import laid_over
+from napari_xanes.gui.telling import show_info
 from napari_xanes.io.spectra.result import unique_names
 from napari_xanes.io.writing import writer_of
 from napari_xanes.region_spectra import region_spectrum

@@ -201,6 +201,7 @@ class Form(QWidget):
         self._problem.setWordWrap(True)
         self._problem.setStyleSheet("color: #D55E00;")
         self._problem.hide()
+        self._wrong: QWidget = self._problem
         self._rows = rows = QFormLayout()
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -271,7 +272,9 @@ class Form(QWidget):
                 field.widget.setStyleSheet(style)
         if self._rows.indexOf(self._problem) >= 0:
             self._rows.takeRow(self._problem)
+            self._problem.setMinimumHeight(0)
         say(self._problem, text)
+        self._wrong = self._problem if name is None else self._fields[name].widget
         if text:
             self._rows.insertRow(0 if name is None else self._row_of(name), self._problem)
             QTimer.singleShot(0, self._scroll_to_problem)  # when it has its place
@@ -281,11 +284,14 @@ class Form(QWidget):
         return int(row or 0)
 
     def _scroll_to_problem(self) -> None:
-        area = self.parentWidget()
+        problem, area = self._problem, self.parentWidget()
+        problem.setMinimumHeight(problem.heightForWidth(problem.width()))  # Qt's layout may leave out its last line
+        self._rows.activate()
         while area is not None and not isinstance(area, QScrollArea):
             area = area.parentWidget()
         if area is not None:
-            area.ensureWidgetVisible(self._problem)
+            for widget in (self._wrong, problem):
+                area.ensureWidgetVisible(widget, 0, 4)
 
 
 def _tooltip(parameter: Parameter) -> str:

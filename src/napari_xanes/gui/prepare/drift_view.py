@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
@@ -15,7 +14,7 @@ from napari_xanes.gui.job import Job
 from napari_xanes.gui.prepare.drift import PIXELS, Drift
 from napari_xanes.gui.prepare.drift_plot import DriftPlot
 from napari_xanes.gui.prepare.drift_table import DriftTable
-from napari_xanes.gui.telling import tell
+from napari_xanes.gui.telling import show_error, show_info, tell
 from napari_xanes.io.shift_table import read_shifts, write_shifts
 
 _TABLES = "Shifts (*.csv);;All files (*)"

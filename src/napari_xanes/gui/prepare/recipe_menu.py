@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import QMenu, QToolButton, QWidget
 
 from napari_xanes.gui import recipe_files
@@ -14,6 +13,7 @@ from napari_xanes.gui.prepare.step_menu import NO_ARROW
 from napari_xanes.gui.prepare.step_words import spoken
 from napari_xanes.gui.present import present
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.telling import show_error, show_info
 from napari_xanes.history import Source, Step
 from napari_xanes.maps import window_step
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtWidgets import QSizePolicy, QSplitter, QTabWidget, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QSizePolicy, QSplitter, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
 from napari_xanes.draft import StepError
 from napari_xanes.gui.dock_layout import DOCK_WIDTH, push_button, row_of, say, scrolled, wrapping_label
@@ -26,7 +25,7 @@ from napari_xanes.gui.run_keys import RunKeys
 from napari_xanes.gui.state.preview_steps import Preview
 from napari_xanes.gui.state.stack_recipe import Problem, StackRecipe
 from napari_xanes.gui.state.workspace import workspace_of
-from napari_xanes.gui.telling import tell
+from napari_xanes.gui.telling import show_error, show_warning, tell
 from napari_xanes.history import Step
 from napari_xanes.stack import SpectralStack
 
@@ -81,6 +80,7 @@ class RecipePanel(QWidget):
         tools = (self.menu, self.duplicate_button, self.remove_button, self.up_button, self.down_button, self.files)
         for tool in tools:
             tool.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            tool.setFont(QApplication.font())  # they stay in one row, also in a large font
         upper, splitter = QWidget(), QSplitter(Qt.Orientation.Vertical)
         column = QVBoxLayout(upper)
         column.setContentsMargins(0, 0, 0, 0)

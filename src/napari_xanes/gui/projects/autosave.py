@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
-from napari.utils.notifications import show_warning
 from qtpy.QtCore import QLockFile, QObject, QTimer, Signal
 
 from napari_xanes.gui.energy import plain_viewer
@@ -23,6 +22,7 @@ from napari_xanes.gui.projects.gathering import gather
 from napari_xanes.gui.projects.notices import window_of
 from napari_xanes.gui.settings import settings as preferences
 from napari_xanes.gui.settings import settings_file
+from napari_xanes.gui.telling import show_warning
 from napari_xanes.history import Source
 from napari_xanes.io.project_file import write_project
 from napari_xanes.progress import Progress

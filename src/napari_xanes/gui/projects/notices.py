@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QObject, Qt
 from qtpy.QtWidgets import (
     QDialog,
@@ -22,7 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_xanes.gui.dialogs import ask_for_folder, ask_to_open
 from napari_xanes.gui.dock_layout import wrapping_label
-from napari_xanes.gui.telling import tell
+from napari_xanes.gui.telling import show_info, show_warning, tell
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
@@ -14,6 +13,7 @@ from napari_xanes.gui.present import present
 from napari_xanes.gui.projects.notices import Notices, window_of
 from napari_xanes.gui.projects.save_dialog import SaveDialog
 from napari_xanes.gui.projects.session import ProjectSession, session_of
+from napari_xanes.gui.telling import show_error
 from napari_xanes.wording import counted
 
 if TYPE_CHECKING:

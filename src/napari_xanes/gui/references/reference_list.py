@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -22,7 +21,7 @@ from napari_xanes.gui.references.reading import add_files, ask_for_columns
 from napari_xanes.gui.references.reference_table import ReferenceTable
 from napari_xanes.gui.references.theory_chooser import TheoryChooser
 from napari_xanes.gui.state.workspace import workspace_of
-from napari_xanes.gui.telling import tell
+from napari_xanes.gui.telling import show_error, tell
 from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QWidget
 
 from napari_xanes.colour_mix import CHANNELS, MOST, ColourMix, Palette, common_gain
@@ -18,7 +17,7 @@ from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.map_layers import map_title
 from napari_xanes.gui.results.log_slider import LogSlider
 from napari_xanes.gui.results.mix_legend import MixLegend
-from napari_xanes.gui.telling import tell
+from napari_xanes.gui.telling import show_info, tell
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import QWidget
 
 from napari_xanes.gui import recipe_files
 from napari_xanes.gui.dialogs import ask_to_save
 from napari_xanes.gui.in_thread import in_thread
 from napari_xanes.gui.many.window import open_window
-from napari_xanes.gui.telling import tell
+from napari_xanes.gui.telling import show_error, show_info, tell
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

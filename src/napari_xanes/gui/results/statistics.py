@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -21,7 +20,7 @@ from napari_xanes.gui.dock_layout import push_button, row_of, wrapping_label
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.map_layers import is_map, map_title
 from napari_xanes.gui.results.region_masks import masks_over
-from napari_xanes.gui.telling import tell
+from napari_xanes.gui.telling import show_info, tell
 from napari_xanes.gui.wording import with_error
 from napari_xanes.region_table import RegionStatistics, region_statistics, statistics_text, write_statistics
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import (
     QComboBox,
@@ -30,7 +29,7 @@ from napari_xanes.gui.run_keys import RunKeys
 from napari_xanes.gui.running.preparing import run_after
 from napari_xanes.gui.running.stack_note import StackNote, StepsBefore
 from napari_xanes.gui.state.workspace import workspace_of
-from napari_xanes.gui.telling import sentence, tell
+from napari_xanes.gui.telling import sentence, show_error, show_warning, tell
 from napari_xanes.gui.wording import is_about
 from napari_xanes.history import Step
 from napari_xanes.registry import Method

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.utils.notifications import show_error
 
 from napari_xanes.gui.curve import Curve
 from napari_xanes.gui.pixels.spectra import Values
 from napari_xanes.gui.spectra.curves import ABSORPTION
 from napari_xanes.gui.state.regions import Region, as_spectra
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.telling import show_error
 from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QApplication, QMenu, QPushButton
 
 from napari_xanes.gui.clipboard import copy_text
@@ -16,7 +15,7 @@ from napari_xanes.gui.present import present
 from napari_xanes.gui.spectra import export
 from napari_xanes.gui.spectra.picture import Picture, save_picture
 from napari_xanes.gui.spectra.view import SpectrumView
-from napari_xanes.gui.telling import tell
+from napari_xanes.gui.telling import show_error, tell
 
 _FORMATS = (
     ("CSV…", ".csv", "One table of all curves"),

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.layers import Shapes
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QLineEdit, QMenu, QSpinBox, QVBoxLayout, QWidget
 
@@ -24,7 +23,7 @@ from napari_xanes.gui.spectra.pages import Pages
 from napari_xanes.gui.spectra.picture import save_picture
 from napari_xanes.gui.spectra.place_list import PlaceList, Row
 from napari_xanes.gui.state.workspace import workspace_of
-from napari_xanes.gui.telling import tell
+from napari_xanes.gui.telling import show_error, tell
 from napari_xanes.gui.while_seen import WhileSeen
 from napari_xanes.profile_table import write_profiles
 

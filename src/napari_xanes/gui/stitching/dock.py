@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import LineEdit
-from napari.utils.notifications import show_warning
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
@@ -22,7 +21,7 @@ from napari_xanes.gui.run_keys import RunKeys
 from napari_xanes.gui.running.absorption import steps_to_absorption
 from napari_xanes.gui.running.preparing import prepared
 from napari_xanes.gui.stitching.stack_list import StackList
-from napari_xanes.gui.telling import tell
+from napari_xanes.gui.telling import show_warning, tell
 from napari_xanes.gui.wording import is_about
 from napari_xanes.parameters import Parameter
 from napari_xanes.progress import Progress, part

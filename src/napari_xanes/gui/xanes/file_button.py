@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QMenu, QPushButton
 
 from napari_xanes.gui.files.project_commands import ask_and_open
 from napari_xanes.gui.files.save_command import save_layers
 from napari_xanes.gui.projects.opening import ask_and_save
+from napari_xanes.gui.telling import show_error
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
