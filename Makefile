@@ -4,7 +4,7 @@
 
 PYTHON ?= python3
 # On Linux plain "torch" brings CUDA along. Where the package index has no CPU build:
-#   make demo TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
+#   make demo TORCH="torch==2.13.0 --extra-index-url https://download.pytorch.org/whl/cpu"
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
 PARALLEL := --numprocesses logical --maxprocesses 8 --dist worksteal
