@@ -17,7 +17,7 @@ from napari_xanes.many import parquet
 from napari_xanes.many.outcome import Outcome, summaries
 from napari_xanes.many.running import run_many
 from napari_xanes.many.sheet import write_sheet
-from napari_xanes.many.summary import page_text
+from napari_xanes.many.summary import page_text, write_summary
 from napari_xanes.many.table import table_columns
 from napari_xanes.many.trend import Point, trend_svg
 from napari_xanes.sample import nmc_ni_k
@@ -91,6 +91,21 @@ def test_the_page_loads_nothing_and_shows_the_trend(made: Callable[..., Outcome]
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
     assert "<svg" not in page_text(outcomes, tmp_path)
     assert "<svg" not in page_text(outcomes, tmp_path, "(T)"), "no numbers"
+
+
+def test_names_in_other_letters_and_of_bytes_that_are_no_text(made: Callable[..., Outcome], tmp_path: Path) -> None:
+    """As a microscope with a system in Latin-1 gives them; one such name left a run without table and page."""
+    there = made("Größe 試料 #2 %20 & <b>", 2.0)
+    (Path(there.folder) / "maps.png").write_bytes(b"")
+    bytes_ = "latin-\udce9"
+    lost = Outcome(f"/scans/{bytes_}.h5", str(tmp_path / bytes_), "failed", error=f"{bytes_}: damaged")
+    shown = Outcome(f"/scans/{bytes_}.h5", there.folder, "done", maps=there.maps, main=there.main)
+    written = write_summary([there, lost, shown], tmp_path, r"(latin-.)")
+    assert [path.name for path in written] == ["runs.csv", "contact-sheet.png", "index.html"]
+    assert "/scans/latin-\\udce9.h5" in written[0].read_text(encoding="utf-8")
+    page = written[2].read_text(encoding="utf-8")
+    assert "latin-\\udce9: damaged" in page
+    assert 'src="Gr%C3%B6%C3%9Fe%20%E8%A9%A6%E6%96%99%20%232%20%2520%20%26%20%3Cb%3E/maps.png"' in page
 
 
 def test_parquet_holds_the_same_table(made: Callable[..., Outcome], tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_xanes.io.files import one_line
+from napari_xanes.io.files import encodable, one_line
 from napari_xanes.progress import Progress
 
 Select = Annotated[
@@ -54,8 +54,8 @@ def chosen(**options: Any) -> dict[str, Any]:
 
 
 def say(text: str) -> None:
-    """Print a line on standard output."""
-    typer.echo(text)
+    """Print a line on standard output; bytes of file names that are no text are escapes in it."""
+    typer.echo(encodable(text))
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -69,6 +69,7 @@ def run(
     from napari_xanes.many.outcome import Outcome
     from napari_xanes.many.running import run_many
     from napari_xanes.many.summary import PAGE
+    from napari_xanes.many.table import group_of
     from napari_xanes.recipe import Recipe
 
     reading: dict[str, Any] = {
@@ -97,6 +98,8 @@ def run(
             steps, paths, output, client=client, reading=reading, again=overwrite, by=by, parquet=parquet,
             split=split, copies=working_copy, told=tell, progress=show,
         )  # fmt: skip
+    if by and not any(group_of(by, Path(path).name) for path in paths):
+        warn(f"--by {by} finds nothing in any name, such as {paths[0].name}; its column is empty")
     failed = [one for one in outcomes if one.state == "failed"]
     if len(paths) == len(failed) == 1:
         raise ValueError(failed[0].error)

@@ -50,7 +50,8 @@ def fingerprint(path: str | Path) -> str:
     digest = hashlib.sha256()
     if path.is_dir():
         for item in sorted(path.iterdir()):
-            digest.update(f"{item.name}\0{item.stat().st_size if item.is_file() else ''}\n".encode())
+            size = item.stat().st_size if item.is_file() else ""
+            digest.update(encodable(f"{item.name}\0{size}\n").encode())
         return f"sha256-listing:{digest.hexdigest()}"
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)

@@ -15,7 +15,7 @@ from typing import Any
 
 from napari_xanes.io import cache_folder, read
 from napari_xanes.io.copying import copy_if_slow
-from napari_xanes.io.files import WHOLE_BYTES, fingerprint, one_line
+from napari_xanes.io.files import WHOLE_BYTES, encodable, fingerprint, one_line
 from napari_xanes.many.file_log import log_of
 from napari_xanes.many.outcome import Outcome, kept, record_text, summaries
 from napari_xanes.parameter_map import MapSet, first_map
@@ -177,4 +177,4 @@ def key_of(recipe: Recipe, path: Path, reading: Mapping[str, Any]) -> str:
     energies = reading.get("energies")
     if energies is not None:
         used.append(fingerprint(energies))
-    return hashlib.sha256("\0".join(map(str, used)).encode()).hexdigest()
+    return hashlib.sha256(encodable("\0".join(map(str, used))).encode()).hexdigest()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import html
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from napari_xanes.io.files import encodable
 from napari_xanes.many.outcome import Outcome, Summary
 from napari_xanes.many.parquet import PARQUET, write_parquet
 from napari_xanes.many.sheet import SHEET, write_sheet
@@ -53,7 +55,7 @@ def write_summary(outcomes: Sequence[Outcome], out: Path, by: str = "", *, parqu
         written.append(out / PARQUET)
     if write_sheet(outcomes, out / SHEET):
         written.append(out / SHEET)
-    write_whole(out / PAGE, page_text(outcomes, out, by).encode())
+    write_whole(out / PAGE, encodable(page_text(outcomes, out, by)).encode())
     return [*written, out / PAGE]
 
 
@@ -102,7 +104,7 @@ def _figure(one: Outcome, out: Path) -> str:
     for name in ("maps.png", "stack.png"):
         picture = Path(one.folder) / name
         if picture.is_file():
-            link = quote((Path(one.folder).relative_to(out) / name).as_posix())
+            link = quote(os.fsencode((Path(one.folder).relative_to(out) / name).as_posix()))
             caption = html.escape(Path(one.path).name)
             return (
                 f'<figure><img src="{link}" alt="{caption}" loading="lazy"><figcaption>{caption}</figcaption></figure>'

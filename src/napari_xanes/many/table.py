@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from napari_xanes.io.files import encodable
 from napari_xanes.many.outcome import Outcome, Summary
 
 
@@ -58,7 +59,7 @@ def table_columns(outcomes: Sequence[Outcome], by: str = "") -> dict[str, list[A
     nothing = {"": Summary(math.nan, math.nan, "", math.nan)}
     rows = [(one, name, of_map) for one in outcomes for name, of_map in (one.maps or nothing).items()]
     columns: dict[str, list[Any]] = {
-        "file": [one.path for one, _, _ in rows],
+        "file": [encodable(one.path) for one, _, _ in rows],
         "state": [one.state for one, _, _ in rows],
         "seconds": [one.seconds for one, _, _ in rows],
         "map": [name for _, name, _ in rows],
@@ -69,10 +70,10 @@ def table_columns(outcomes: Sequence[Outcome], by: str = "") -> dict[str, list[A
         "16th percentile": [of_map.low for _, _, of_map in rows],
         "84th percentile": [of_map.high for _, _, of_map in rows],
         "main map": [name == one.main and bool(name) for one, name, _ in rows],
-        "warnings": [" | ".join(one.warnings) for one, _, _ in rows],
-        "error": [one.error for one, _, _ in rows],
+        "warnings": [encodable(" | ".join(one.warnings)) for one, _, _ in rows],
+        "error": [encodable(one.error) for one, _, _ in rows],
     }
-    return columns | ({by: [group_of(by, Path(one.path).name) for one, _, _ in rows]} if by else {})
+    return columns | ({by: [encodable(group_of(by, Path(one.path).name)) for one, _, _ in rows]} if by else {})
 
 
 def table_text(outcomes: Sequence[Outcome], by: str = "") -> str:
