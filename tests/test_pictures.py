@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from napari_xanes import MapSet, ParameterMap
+from napari_xanes import MapSet, ParameterMap, SpectralStack
 from napari_xanes.colour_mix import ColourMix
-from napari_xanes.pictures import _figure, draw_map, save_colour_mix, save_maps
+from napari_xanes.pictures import _figure, draw_map, save_colour_mix, save_frame, save_maps
 
 
 def test_picture_of_a_volume_names_its_slice() -> None:
@@ -69,3 +70,14 @@ def test_the_overview_holds_the_pictures_of_all_main_maps(tmp_path: Path) -> Non
         np.testing.assert_array_equal(part, picture)
     assert (overview[:top] < 0.5).any(), "the heading"
     assert (overview[top + height :, width:] == 1).all(), "nothing else"
+
+
+@pytest.mark.parametrize("name", ["NiO $\\frac{$", "latin-\udce9", "試料"])
+def test_names_are_drawn_as_they_are_written(tmp_path: Path, name: str) -> None:
+    """A dollar in the name of a file, or of a reference, began a formula, and a result could not be saved."""
+    ones = np.ones((4, 4), np.float32)
+    maps = MapSet({name: ParameterMap(ones, "1", ones)}, metadata={"name": name})
+    assert [path.name for path in save_maps(maps, tmp_path)][-1] == "maps.png"
+    stack = SpectralStack(np.ones((2, 4, 4)), [700, 710], "counts", metadata={"name": name})
+    save_frame(stack, tmp_path / "stack.png")
+    assert (tmp_path / "stack.png").stat().st_size > 1000

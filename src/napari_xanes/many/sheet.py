@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from napari_xanes.colours import colour_of
-from napari_xanes.io.files import encodable, one_line
+from napari_xanes.io.files import one_line
 from napari_xanes.many.miniature import Miniature, limits_of, miniature
 from napari_xanes.many.outcome import Outcome
+from napari_xanes.picture_places import drawing
 from napari_xanes.pictures import unit_text
 from napari_xanes.saving.replacing import replacing
 
@@ -84,9 +84,9 @@ def _draw(panels: Sequence[_Panel], side: int, main: str, left_out: int, path: P
         left, top = column * width + 12, row * height
         y, x = panel.picture.values.shape
         axes.imshow(mapped(panel.picture), extent=(left, left + x, top + y, top), interpolation="nearest", zorder=1)
-        name = one_line(encodable(Path(panel.outcome.path).stem))
+        name = one_line(Path(panel.outcome.path).stem)
         short = name if len(name) <= _LETTERS else f"{name[:6]}…{name[-(_LETTERS - 7) :]}"
-        axes.text(left, top + tallest + 11, short, fontsize=6.5, parse_math=False)
+        axes.text(left, top + tallest + 11, short, fontsize=6.5)
         axes.text(left, top + tallest + 21, _value(panel.outcome), fontsize=6.5, color="#555555")
     axes.set(xlim=(0, columns * width), ylim=(rows * height, 0))
     unit = panels[0].outcome.maps[main].unit if main else ""
@@ -95,8 +95,7 @@ def _draw(panels: Sequence[_Panel], side: int, main: str, left_out: int, path: P
     if not panels[0].picture.labels:
         bar = figure.add_axes(((box.width - 84) / box.width, 0.1, 14 / box.width, 0.75))
         figure.colorbar(mapped.scale, cax=bar)
-    with replacing(path) as file, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # letters that the font lacks are boxes
+    with replacing(path) as file, drawing(figure):
         figure.savefig(file, format="png")  # type: ignore[arg-type]
 
 
