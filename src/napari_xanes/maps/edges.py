@@ -249,7 +249,7 @@ def edge_energy(
     maps["edge_jump"] = ParameterMap(fit.jump.reshape(shape), stack.unit, fit.jump_sigma.reshape(shape), good)
     least = float(min_jump or 0.0)
     told = [*on_selection(fit.jump, fit.jump_noise, least, fit.good), *on_hidden_noise(stack)]
-    told += [*told_about_lazy_drift(stack), *(fit.depths.told() if stack.quantity == "optical_depth" else ())]
+    told += [*told_about_lazy_drift(stack), *fit.depths.told(stack)]
     metadata: dict[str, Any] = {
         "name": stack.name,
         "warnings": [*on_twins, *on_lines(stack, edge, fit.mean), *on_missing(fit, tried), *told],

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from napari_xanes import blocks
+from napari_xanes._typing import Block
 from napari_xanes.arguments import References
 from napari_xanes.beam_jumps import told_about_lazy_drift
 from napari_xanes.edge import Range, on_selection, raise_if_frame_empty, require_absorption
-from napari_xanes.edge.stray_light import told_about_stray_light
+from napari_xanes.edge.stray_light import DepthSample
 from napari_xanes.hidden_noise import on_hidden_noise
 from napari_xanes.maps.fitting.design import Design, build_design
 from napari_xanes.maps.fitting.error_learning import learn_errors
@@ -157,10 +158,16 @@ def fit_references(
     model = errors or learn_errors(stack, design, min_jump)
     _check_energies(model, design)
     fit = LinearFit(design, stack, fractions=fractions, min_jump=min_jump, errors=model, energy_sigma=energy_sigma)
-    blocks.over_pixels(fit.block, stack.data, progress=progress, message="reference fit")
+    depths = DepthSample(fit.jump.size)
+
+    def work(block: Block, pixels: slice) -> None:
+        fit.block(block, pixels)
+        depths.add(block, pixels)
+
+    blocks.over_pixels(work, stack.data, progress=progress, message="reference fit")
     if not fit.finite.any():
         raise_if_frame_empty(stack)
-    return _maps(stack, design, fit, model)
+    return _maps(stack, design, fit, model, depths)
 
 
 def _check_energies(model: ErrorModel, design: Design) -> None:
@@ -173,7 +180,7 @@ def _check_energies(model: ErrorModel, design: Design) -> None:
         )
 
 
-def _maps(stack: SpectralStack, design: Design, fit: LinearFit, model: ErrorModel) -> MapSet:
+def _maps(stack: SpectralStack, design: Design, fit: LinearFit, model: ErrorModel, depths: DepthSample) -> MapSet:
     """The arrays of a fit as maps."""
     shape, unit, names = stack.shape[1:], stack.unit, design.names
     good = fit.good.reshape(shape)
@@ -201,7 +208,7 @@ def _maps(stack: SpectralStack, design: Design, fit: LinearFit, model: ErrorMode
     for i, name in enumerate(design.backgrounds):
         maps[name] = map_of(fit.background[i], units[name], companion="fit")
     # Noise that energies share is measured here, and is part of sigma.
-    told = [*on_hidden_noise(stack, energies=False), *told_about_lazy_drift(stack), *told_about_stray_light(stack)]
+    told = [*on_hidden_noise(stack, energies=False), *told_about_lazy_drift(stack), *depths.told(stack)]
     if fit.min_jump is None:
         told += on_selection(fit.jump, fit.least / 5, fit.least, fit.good)
     metadata: dict[str, Any] = {

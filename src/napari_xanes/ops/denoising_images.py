@@ -18,6 +18,7 @@ from napari_xanes.denoising.report import amount_noise, describe
 from napari_xanes.denoising.result import DenoisingResult, as_denoising_result, join_results
 from napari_xanes.denoising.survey import subtract_offset, survey_stack
 from napari_xanes.edge import normalize_spectrum
+from napari_xanes.edge.stray_light import told_about_stray_light
 from napari_xanes.noise import join_slices
 from napari_xanes.ops.absorbance import optical_depth
 from napari_xanes.ops.slices import each_slice, joined_sentences, stack_slices
@@ -58,6 +59,8 @@ def denoise_image(
 ) -> SpectralStack:
     """Clean a stack of images (E, Y, X), with the parameters of `denoise`; `calibrated` as in `MapMethod`."""
     absorption = as_absorption(stack)
+    # The cleaned frames take the place of these.
+    on_light = told_about_stray_light(absorption)
     survey = survey_stack(absorption, part(progress, 0.0, 0.15))
     spectra = normalized_references(references or [])
     weight, resolved = survey.weighted.weight, resolve_device(device)
@@ -93,20 +96,21 @@ def denoise_image(
         method=_METHODS.get(noise, "the trained network"),
         device=resolved,
     )
+    told = _with_warnings(absorption, result, on_light)
     if noise == "none":
         corrected = (absorption.data - result.background).astype(np.float32)
         data = corrected if stack.is_lazy else corrected.compute(callbacks=())
-        return absorption.with_data(data, metadata={"denoise": result} | _with_warnings(absorption, result))
+        return absorption.with_data(data, metadata={"denoise": result} | told)
     metadata = {"denoise": result, "noise": amount_noise(parts, design), COVARIANCE_LENGTH: parts.covariance_length}
     columns, maps = parts.columns_and_maps(design)
     del parts, survey
     data = _assembled(absorption, stack, columns, maps, part(progress, 0.9, 1.0))
-    return absorption.with_data(data, metadata=metadata | _with_warnings(absorption, result))
+    return absorption.with_data(data, metadata=metadata | told)
 
 
-def _with_warnings(stack: SpectralStack, result: DenoisingResult) -> dict[str, list[str]]:
-    """Return the entry of the metadata with the warnings of the stack and of its report, if there are any."""
-    warnings = [*stack.metadata.get("warnings", ()), *(result.report.warnings or ())]
+def _with_warnings(stack: SpectralStack, result: DenoisingResult, told: list[str]) -> dict[str, list[str]]:
+    """Return the entry of the metadata with the warnings of the stack, of its report, and others, if there are any."""
+    warnings = [*stack.metadata.get("warnings", ()), *(result.report.warnings or ()), *told]
     return {"warnings": list(dict.fromkeys(warnings))} if warnings else {}
 
 

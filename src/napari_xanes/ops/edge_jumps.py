@@ -75,7 +75,7 @@ class EdgeJumps:
         self._measured, self._noise = (np.full(n_pixels, np.nan, dtype=np.float32) for _ in range(2))
         self.mask = np.zeros(n_pixels, dtype=bool)
         self._sums: list[tuple[Float64Array, int]] = []
-        self._depths = DepthSample()
+        self._depths = DepthSample(n_pixels)
 
     @property
     def edge(self) -> EdgeLines:
@@ -95,7 +95,7 @@ class EdgeJumps:
         """Measure the lines of a block (E, P); the jump is NaN where it is too small or a value is missing."""
         with np.errstate(invalid="ignore", over="ignore"):
             lines = self.fit.measure(block)
-            self._depths.add(self.edge, block, lines)
+            self._depths.add(block, pixels)
             mask = self.edge.is_complete(block, lines) & (lines.jump > self._min_jump)
         self._measured[pixels], self._noise[pixels] = lines.jump, self.edge.error_by(lines.noise)
         jump = np.where(mask, lines.jump, np.nan)
@@ -126,7 +126,7 @@ class EdgeJumps:
         shape = stack.shape[1:]
         jump, sigma, mask = self.jump.reshape(shape), self.sigma.reshape(shape), self.mask.reshape(shape)
         told, notices = self.report(element, edge)
-        notices += self._depths.told() if stack.quantity == "optical_depth" else []
+        notices += self._depths.told(stack)
         return {
             "edge_jump": ParameterMap(jump, stack.unit, sigma, mask),
             "edge_lines": told,

@@ -112,7 +112,7 @@ class EdgeFit:
         )
         self.good, self.crossed = (np.zeros(n_pixels, dtype=bool) for _ in range(2))
         self._sums: list[tuple[Float64Array, int]] = []
-        self.depths = DepthSample()
+        self.depths = DepthSample(n_pixels)
 
     @property
     def mean(self) -> Float64Array | None:
@@ -149,7 +149,7 @@ class EdgeFit:
         """Find the edges of a block (E, P) and store the results."""
         with np.errstate(all="ignore"):
             lines = self._edge.measure(block)
-            self.depths.add(self._edge, block, lines)
+            self.depths.add(block, pixels)
             good = self._edge.is_complete(block, lines) & (lines.jump > self._min_jump)
             noise = self._noise.of_block(block, lines, pixels)
             self.good[pixels], self.jump[pixels] = good, lines.jump
