@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QApplication, QDialogButtonBox, QWidget
+from qtpy.QtWidgets import QApplication, QDialogButtonBox, QLabel, QWidget
 
 import napari_xanes as nx
 from napari_xanes.gui.files import readers
@@ -214,3 +214,17 @@ def test_calibrated_energies_dropped_with_a_stack_stay_energies(viewer: Any, tol
     (layer,) = viewer.layers
     np.testing.assert_allclose(layer.metadata["xanes"]["energy_eV"], ENERGY + 0.7)
     assert names(viewer) == []
+
+
+@pytest.mark.window
+def test_an_image_without_energies_dropped_on_a_dock_is_opened_and_asked_for_them(
+    viewer: Any, told: list[str], errors: list[str], tmp_path: Path
+) -> None:
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "frames.tif", np.ones((5, 8, 9), np.float32), photometric="minisblack")
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "XANES")[1]
+    DropTarget(dock, viewer).open([str(tmp_path / "frames.tif")])
+    assert [layer.name for layer in viewer.layers] == ["frames"]
+    assert not errors
+    assert any(label.text().startswith("This image has no photon energies yet") for label in dock.findChildren(QLabel))

@@ -10,7 +10,7 @@ from weakref import ref
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QWidget
 
-from napari_xanes.gui.files.readers import group_by_stack, layers_of, show_energies
+from napari_xanes.gui.files.readers import get_reader, group_by_stack, layers_of, show_energies
 from napari_xanes.gui.files.recipes import is_recipe, take_recipe
 from napari_xanes.gui.files.save_entries import offer_our_files
 from napari_xanes.gui.files.spectra import add_references, split_spectra
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _MAX_REASONS = 8
 """Largest number of errors in one notification."""
+
+_IMAGES = (".tif", ".tiff")
 
 
 class DropTarget(QObject):
@@ -83,6 +85,10 @@ class DropTarget(QObject):
             open_project(viewer, Path(project))
         reasons = add_references(spectra, viewer)
         for files in stacks:
+            if _is_image(files):
+                # napari opens it; the plot then asks for its energies, as after a drop on the image.
+                viewer.open([str(file) for file in files], plugin="napari")
+                continue
             try:
                 layers = layers_of(files, viewer)
             except (OSError, ValueError) as error:
@@ -99,3 +105,8 @@ class DropTarget(QObject):
         if reasons:
             remainder = [f"and {len(reasons) - _MAX_REASONS} more"] if len(reasons) > _MAX_REASONS else []
             show_error("\n".join([*reasons[:_MAX_REASONS], *remainder]))
+
+
+def _is_image(files: list[Path]) -> bool:
+    """Return whether a file is an image without energies."""
+    return len(files) == 1 and files[0].suffix.lower() in _IMAGES and get_reader(str(files[0])) is None
