@@ -12,6 +12,7 @@ from napari_xanes.gui.state.bars import ColourBars
 from napari_xanes.gui.state.cursor import CursorFollower
 from napari_xanes.gui.state.dock_step import DockStep
 from napari_xanes.gui.state.fit import ShownFit
+from napari_xanes.gui.state.frame_contrast import FrameContrast
 from napari_xanes.gui.state.keys import Keys
 from napari_xanes.gui.state.pin_layers import PinLayers
 from napari_xanes.gui.state.pin_spectra import PinSpectra
@@ -48,6 +49,8 @@ class Workspace:
         The chosen stack, and which of its frames is shown.
     shown : ShownQuantity
         As what counts are shown.
+    frame_contrast : FrameContrast
+        Display limits of counts that differ much from frame to frame.
     recipe : RecipeState
         The steps that prepare the chosen stack.
     preview : RecipePreview
@@ -88,6 +91,7 @@ class Workspace:
 
     def __init__(self, viewer: Viewer) -> None:
         self.stacks, self.shown = StackFollower(viewer), ShownQuantity()
+        self.frame_contrast = FrameContrast(self.stacks)
         self.cursor = CursorFollower(viewer, self.stacks, self.shown)
         self.recipe = RecipeState(viewer, self.stacks)
         self.preview = RecipePreview(viewer, self.stacks, self.cursor, self.recipe)
