@@ -20,6 +20,7 @@ from napari_xanes.gui.projects.notices import MissingFiles
 from napari_xanes.gui.projects.opening import notices_of, open_project
 from napari_xanes.gui.projects.save_dialog import SaveDialog
 from napari_xanes.gui.projects.session import session_of
+from napari_xanes.gui.xanes.file_button import FileButton
 from napari_xanes.history import Source
 
 
@@ -135,12 +136,23 @@ def test_a_missing_file_is_asked_for(
     wait(lambda: shown(MissingFiles))
     dialog = shown(MissingFiles)
     assert dialog.height() < 200, "a few lines need no tall window"
+    button = FileButton(window)
+    dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Close).click()
+    wait(lambda: not shown(MissingFiles))
+    (again,) = (action for action in button.menu().actions() if action.text() == "Find missing files…")
+    button.menu().aboutToShow.emit()
+    assert again.isVisible()
+    again.trigger()
+    wait(lambda: shown(MissingFiles))
+    dialog = shown(MissingFiles)
     tifffile.imwrite(tmp_path / "found.tif", stack.data)
     monkeypatch.setattr(dialogs.QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "found.tif"), ""))
-    button: QPushButton = dialog.buttons["scan"]
-    click(button)
-    wait(lambda: not button.isEnabled())
+    find: QPushButton = dialog.buttons["scan"]
+    click(find)
+    wait(lambda: not find.isEnabled())
     np.testing.assert_array_equal(window.layers["scan"].data, stack.data)
+    button.menu().aboutToShow.emit()
+    assert not again.isVisible()
 
 
 def test_a_double_click_on_save_asks_once(

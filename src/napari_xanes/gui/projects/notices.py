@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Qt
 from qtpy.QtWidgets import (
     QDialog,
@@ -63,11 +64,28 @@ class Notices(QObject):
         self._bar: QProgressDialog | None = None
         self.dialog: QDialog | None = None
         self._missing: QDialog | None = None  # projects can be saved while it is open
+        self._restoring: Restoring | None = None
+        self._found: set[str] = set()
         session.job.progressed.connect(self._on_progress)
         session.job.ended.connect(self._on_ended)
         session.saved.connect(lambda path: show_info(f"Saved {path}"))
         session.opened.connect(self._on_opened)
         session.failed.connect(tell)
+        session.found.connect(lambda missing: self._found.add(missing.name))
+
+    @property
+    def misses(self) -> bool:
+        """Whether stacks of the project that was opened last are still to be found."""
+        restoring = self._restoring
+        return restoring is not None and any(one.name not in self._found for one in restoring.missing)
+
+    def ask_for_missing(self) -> None:
+        """Ask where the files are that were not found; also again, after the question was closed."""
+        if self._missing is not None and isalive(self._missing):  # type: ignore[no-untyped-call]
+            self._missing.close()
+        if self._restoring is not None:
+            self._missing = MissingFiles(self._session, self._restoring, self._found, self._parent())
+            self._missing.show()
 
     def show(self, dialog: QDialog) -> None:
         """Open a dialog that leaves the rest of the screen free, and keep it until it is closed."""
@@ -108,9 +126,9 @@ class Notices(QObject):
             bar.deleteLater()
 
     def _on_opened(self, restoring: Restoring) -> None:
+        self._restoring, self._found = restoring, set()
         if restoring.missing:
-            self._missing = MissingFiles(self._session, restoring, self._parent())
-            self._missing.show()
+            self.ask_for_missing()
         elif restoring.notes:
             show_warning("\n".join(restoring.notes))
 
@@ -127,11 +145,15 @@ class MissingFiles(QDialog):
         Reads them.
     restoring : Restoring
         What became of the project.
+    found : set of str
+        Names of the stacks that were found meanwhile.
     parent : QWidget, optional
         The window.
     """
 
-    def __init__(self, session: ProjectSession, restoring: Restoring, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: ProjectSession, restoring: Restoring, found: set[str], parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Files that were not found")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -142,7 +164,7 @@ class MissingFiles(QDialog):
         rows.setColumnStretch(0, 1)
         layout.addWidget(_plain("All else is in the window. Where are these stacks now?"))
         layout.addLayout(rows)
-        for row, missing in enumerate(restoring.missing):
+        for row, missing in enumerate(one for one in restoring.missing if one.name not in found):
             label = self._labels[missing.name] = _plain(f"{missing.name}\nwas {missing.source.path}")
             button = self.buttons[missing.name] = QPushButton("Find…")
             button.setToolTip(f"{missing.reason}\nOther missing files that lie beside it there are read, too")
@@ -152,6 +174,7 @@ class MissingFiles(QDialog):
         others = [note for note in restoring.notes if "is left out: " not in note]
         if others:
             layout.addWidget(_plain("\n".join(others)))
+        layout.addWidget(_plain("File > Find missing files… in the XANES dock asks again"))
         close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         close.rejected.connect(self.close)
         layout.addWidget(close)
