@@ -190,6 +190,34 @@ def test_what_reads_a_lazy_stack_tells_its_drift(still: SpectralStack, method: s
     assert not drifts(lazy(still))
 
 
+def film_told(stack: SpectralStack) -> list[str]:
+    """Return what is said of a film in I0, of the stack in memory or of the same one in its file."""
+    in_memory = optical_depth(stack)
+    of_file = told_about_lazy_drift(lazy(in_memory))
+    found = [text for text in in_memory.metadata.get("warnings", ()) if "upside down" in text]
+    assert [text for text in of_file if "upside down" in text] or not found
+    return found
+
+
+@pytest.mark.parametrize("film", [0.03, 0.06])
+def test_flats_that_hold_a_film_of_the_sample_are_told(film: float) -> None:
+    """Edge jumps are too small by the film; half of the thicker pixels have true jumps below 0.19."""
+    stack = nmc_ni_k(size=64, photons=5000.0).stack
+    absorbed = np.exp(-film * np.mean([one.at(stack.energy) for one in stack.metadata["references"]], axis=0))
+    flat = np.asarray(stack.metadata["flat"]) * np.ones((62, 1, 1))
+    with_film = stack.with_data(stack.data, metadata={"flat": (flat * absorbed[:, None, None]).astype(np.float32)})
+    (text,) = film_told(with_film)
+    assert float(text.partition("(")[2].partition("%")[0]) == pytest.approx(100 * film / (0.19 - film), rel=0.15)
+    assert not film_told(correct_beam(with_film))
+
+
+@pytest.mark.parametrize("photons", [30.0, 1000.0, 1e5])
+@pytest.mark.parametrize("drift", [0.0, 0.1])
+def test_drifts_and_noise_are_no_film(photons: float, drift: float) -> None:
+    stack = nmc_ni_k(size=64, photons=photons, seed=3).stack
+    assert not film_told(under(stack, 1 - drift * np.linspace(0, 1, 62)))
+
+
 def test_few_frames_of_a_lazy_stack_are_read(still: SpectralStack) -> None:
     data = optical_depth(still).data
     source = Chunked(np.concatenate([data, data]))

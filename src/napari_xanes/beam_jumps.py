@@ -28,6 +28,13 @@ _LEAST, _CLEAR = 0.02, 8.0
 _LEAST_DRIFT, _SMOOTH = 0.05, 5
 """A drift is also at least this share of what the sample changes over the energies; means over so many frames count."""
 
+_LEAST_FILM, _SURE_OF_FILM, _EXPLAINED_BY_FILM = 0.04, 6.0, 1.5
+"""A film in I0 has at least this share of the sample's absorption, this many standard errors, and explains so much that
+the squares left over fall by this factor."""
+
+_FEWEST_OF_FILM, _SMOOTH_TERMS = 12, 7
+"""A film is looked for in so many frames at least; the beam is a cubic of energy and one of time, of so many terms."""
+
 _FRAMES = 16
 """So many frames of a lazy stack are looked at: a drift is slow, and each frame has to be read."""
 
@@ -58,7 +65,7 @@ def told_about_jumps(stack: SpectralStack, i0: Any, depth: Any) -> list[str]:
         jumps = _of_ring_current(stack, thin, thick)
         way_out = "run correct_beam(by='ring current') before optical_depth"
     if not jumps.size:
-        return _of_drift(stack.energy, thin, thick)
+        return _of_film(stack.energy, thin, thick) or _of_drift(stack.energy, thin, thick)
     change = np.exp(-np.diff(thin)[jumps]) - 1
     named = [
         f"from {stack.energy[i]:g} to {stack.energy[i + 1]:g} eV ({by:+.1%})"
@@ -84,7 +91,9 @@ def told_about_lazy_drift(stack: SpectralStack) -> list[str]:
     step = _step(stack.shape)
     frames = frames_of(stack.data[chosen][..., ::step, ::step])
     levels = _levels(np.stack([np.asarray(frame, np.float32) for frame in frames]))
-    return [] if levels is None else _of_drift(stack.energy[chosen], *levels)
+    if levels is None:
+        return []
+    return _of_film(stack.energy[chosen], *levels) or _of_drift(stack.energy[chosen], *levels)
 
 
 def _step(shape: tuple[int, ...]) -> int:
@@ -134,6 +143,27 @@ def _of_drift(energy: Float64Array, thin: Float64Array, thick: Float64Array) -> 
         f"the optical depth of pixels without sample changes slowly by {smooth[high] - smooth[low]:+.3f} from "
         f"{energy[low]:g} to {energy[high]:g} eV: the beam has drifted since I0 was measured, or a film absorbs there. "
         "Edge jumps and amounts may be off by as much; run correct_beam before optical_depth"
+    ]
+
+
+def _of_film(energy: Float64Array, thin: Float64Array, thick: Float64Array) -> list[str]:
+    """Say that pixels without sample have the sample's spectrum upside down: I0 was measured through some of it."""
+    if float(np.median(thin)) > _EMPTY or energy.size < _FEWEST_OF_FILM:
+        return []
+    # A beam is smooth over energies or over time, that is over frames.
+    smooth = [np.vander(2 * (place - place[0]) / np.ptp(place) - 1, 4) for place in (energy, np.arange(energy.size))]
+    basis = np.linalg.svd(np.hstack(smooth), full_matrices=False)[0][:, :_SMOOTH_TERMS]
+    seen, sample = (values - basis @ (basis.T @ values) for values in (thin, thick))
+    squares = float(sample @ sample)
+    share = float(sample @ seen) / squares if squares > 0 else 0.0
+    left = float(np.sum((seen - share * sample) ** 2))
+    error = np.sqrt(left / (energy.size - _SMOOTH_TERMS - 1) / squares) if squares > 0 else np.inf
+    if -share < max(_LEAST_FILM, _SURE_OF_FILM * error) or seen @ seen < _EXPLAINED_BY_FILM * left:
+        return []
+    return [
+        f"pixels without sample show the edge of the others upside down ({-share:.0%} of it): I0 was measured through "
+        "the same material (a film on the window, another part of the sample), so all edge jumps and amounts are too "
+        "small by this film; take I0 from an empty area of the images (correct_beam, or optical_depth with i0='empty')"
     ]
 
 
