@@ -124,10 +124,12 @@ def rows_at_once(n_rows: int, width: int) -> list[slice]:
 def fill_product(
     columns: Float64Array, maps: Float32Array, out: Float32Array, progress: Progress | None = None
 ) -> Float32Array:
-    """Fill `out` (E, Y, X) with ``columns (E, N) @ maps (N, Y, X)``."""
+    """Fill `out` (E, Y, X), which lies in one piece, with ``columns (E, N) @ maps (N, Y, X)``."""
+
+    matrix = columns.astype(np.float32)
 
     def fill(band: Float32Array, rows: slice) -> None:
-        band[...] = apply_matrix(columns, np.ascontiguousarray(maps[:, rows]))
+        np.matmul(matrix, maps[:, rows].reshape(len(maps), -1), out=band.reshape(len(band), -1))  # which is a view
 
     limits.release_memory()  # before all of `out` is in memory
     over_bands(fill, out, progress=progress, message="assembling the stack")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,9 @@ from napari_xanes.progress import Progress, part
 WEIGHTS = Path(__file__).parent / "weights.pt"
 WEIGHTS_SHA256 = "e2ef88639ceadd5600774e372fcc02fe0c6bca64ce2d3084d6dd2e7a141bacec"
 
-TILE, NETWORK_TILE = 1024, 512
-"""Largest sides in pixels of the tiles whose candidates are computed one after the other, and of the tiles within these
-that the network cleans; the memory grows with them."""
+TILE, _SMALL = 1024, 512
+"""Largest sides in pixels of the tiles that are cleaned one after the other, the memory grows with them, and of maps
+that are cleaned at the same time instead of their parts."""
 
 _REACH = 64
 """Distance in pixels at which the candidates of a tile depend on its border no longer; a multiple of 8."""
@@ -118,6 +117,7 @@ def _clean_on(
 
     from napari_xanes.denoising.network.agreement import agreeing
     from napari_xanes.denoising.network.candidates import NoisyMaps, absorption_guide, map_statistics
+    from napari_xanes.denoising.network.in_parts import both_ways
 
     cleaned, errors = np.empty_like(weighted_estimate), np.empty_like(weighted_estimate)
 
@@ -128,6 +128,9 @@ def _clean_on(
     with torch.inference_mode():
         guide = absorption_guide(jump, absorption, absorption_sigma)
     count = len(weighted_estimate)
+    small = device == "cpu" and max(cleaned.shape[1:]) <= _SMALL
+    threads = 1 if small or device != "cpu" else None
+    ways = None if network is None else both_ways(network, device)
 
     def clean(i: int, map_progress: Progress | None) -> float:
         release_memory()
@@ -138,12 +141,12 @@ def _clean_on(
         with torch.inference_mode():
             statistics = map_statistics(maps, guide)
             release_memory()
-            _clean_in_tiles(maps, statistics, network, cleaned[i], errors[i], map_progress)
+            _clean_in_tiles(maps, statistics, ways, cleaned[i], errors[i], threads, map_progress)
             cleaned[i] = agreeing(tensor(cleaned[i]), maps, statistics)[0].cpu().numpy()
         return (i + 1) / count
 
     message = "cleaning the maps"
-    if device == "cpu" and max(cleaned.shape[1:]) <= NETWORK_TILE:  # of a single tile, so maps share the threads
+    if small:
         on_threads(lambda i: clean(i, None), range(count), progress=progress, message=message)
         return cleaned, errors
     for i in range(count):
@@ -153,70 +156,48 @@ def _clean_on(
     return cleaned, errors
 
 
-@dataclass(frozen=True)
-class _Tile:
-    """A part of maps with its margin, its candidates, and the ``rows`` and ``columns`` of the whole that it covers."""
-
-    maps: Any
-    statistics: Any
-    images: Any
-    hints: Any
-    rows: slice
-    columns: slice
-
-
 def _clean_in_tiles(
     maps: Any,
     statistics: Any,
-    network: Any | None,
+    ways: Any | None,
     cleaned: Float32Array,
     errors: Float32Array,
+    threads: int | None,
     progress: Progress | None,
 ) -> None:
     """Fill a map and its error tile by tile; each tile is computed with the surroundings that influence it."""
-    from napari_xanes.denoising.network.candidates import cleaned_maps, crop_maps, with_evenness
+    from napari_xanes.denoising.network.candidates import cleaned_maps, crop_maps, network_features, with_evenness
+    from napari_xanes.denoising.network.in_parts import apply_in_parts
     from napari_xanes.denoising.network.mixture_net import HALO
 
-    shape, on_card = cleaned.shape, maps.information.device.type != "cpu"
-    margin = _REACH if network is None else _REACH + HALO
-    for top, left in boxes((slice(0, shape[0]), slice(0, shape[1])), TILE):
-        rows, columns = with_margin(top, margin, shape[0]), with_margin(left, margin, shape[1])
+    shape = cleaned.shape
+    halo = 0 if ways is None else HALO
+    tiles = boxes((slice(0, shape[0]), slice(0, shape[1])), TILE)
+    for number, box in enumerate(tiles):
+        wide = [with_margin(side, halo, size) for side, size in zip(box, shape, strict=True)]
+        rows, columns = (with_margin(side, _REACH, size) for side, size in zip(wide, shape, strict=True))
         crop, known = crop_maps(maps, statistics, rows, columns)
         known = with_evenness(crop, known)
-        tile = _Tile(crop, known, *cleaned_maps(crop, known), rows, columns)
+        images, hints = cleaned_maps(crop, known)
+        y, x = moved(wide[0], -rows.start), moved(wide[1], -columns.start)
+        crop, known = crop_maps(crop, known, y, x)
+        images, hints = images[..., y, x], hints[..., y, x]
 
-        def work(box: Box, tile: _Tile = tile) -> float:
-            cleaned[box], errors[box] = _cleaned_box(box, tile, network, shape)
-            return float(box[0].stop / shape[0])
+        def features(part: Box, tile: Any = (images, hints, crop, known)) -> Any:
+            images, hints, crop, known = tile
+            return network_features(images[..., *part], hints[..., *part], *crop_maps(crop, known, *part))
 
-        parts = boxes((top, left), TILE if network is None else NETWORK_TILE)
-        on_threads(work, parts, progress=progress, message="cleaning the maps", threads=1 if on_card else None)
-        del tile, work, crop, known
-        release_memory()
-
-
-def _cleaned_box(
-    box: Box, tile: _Tile, network: Any | None, shape: tuple[int, ...]
-) -> tuple[Float32Array, Float32Array]:
-    """Return the cleaned map and its error in a box of the whole map, which the tile covers with its surroundings."""
-    import torch
-
-    from napari_xanes.denoising.network.candidates import crop_maps, network_features
-    from napari_xanes.denoising.network.mixture_net import HALO
-
-    wide = [with_margin(side, HALO, size) for side, size in zip(box, shape, strict=True)]
-    y, x = moved(wide[0], -tile.rows.start), moved(wide[1], -tile.columns.start)
-    inner = (0, *(moved(side, -outer.start) for side, outer in zip(box, wide, strict=True)))
-    with torch.inference_mode():  # which each thread has for itself
-        maps, statistics = crop_maps(tile.maps, tile.statistics, y, x)
-        images = tile.images[..., y, x]
-        if network is None:
-            clean, error = _average(images, maps.information)
+        if ways is None:
+            clean, error = _average(images, crop.information)
         else:
-            clean, error = _apply(network, images, network_features(images, tile.hints[..., y, x], maps, statistics))
+            within = part(progress, number / len(tiles), (number + 1) / len(tiles))
+            clean, error = apply_in_parts(ways, images, features, threads=threads, progress=within)
         mean = maps.mean[:, None, None]
         clean = mean + statistics.structure * (clean - mean)
-        return clean[inner].cpu().numpy(), error[inner].cpu().numpy()
+        inner = (0, *(moved(side, -outer.start) for side, outer in zip(box, wide, strict=True)))
+        cleaned[box], errors[box] = clean[inner].cpu().numpy(), error[inner].cpu().numpy()
+        del crop, known, images, hints, features, clean, error
+        release_memory()
 
 
 def _average(images: Any, information: Any) -> tuple[Any, Any]:
@@ -228,30 +209,3 @@ def _average(images: Any, information: Any) -> tuple[Any, Any]:
     pair = images[:, [GUIDED_VARIATION, KRIGED]]
     noise = 1 / (information * 4 * torch.pi * 4 + 11)
     return pair.mean(dim=1), (noise + (pair[:, 0] - pair[:, 1]) ** 2).sqrt()
-
-
-def _apply(network: Any, images: Any, features: Any) -> tuple[Any, Any]:
-    """Apply the network to the maps as they are and transposed; the mean of both has a smaller error."""
-    import torch
-
-    def applied(images: Any, features: Any) -> tuple[Any, Any]:
-        features = features.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=halved):
-            result: tuple[Any, Any] = network(images, features)
-        return result
-
-    halved = features.device.type == "cpu" and _has_fast_bfloat16()
-    if halved:
-        features = features.to(torch.bfloat16)
-    direct = applied(images, features)
-    transposed = applied(images.transpose(-2, -1), features.transpose(-2, -1))
-    clean, log_error = ((a + b.transpose(-2, -1)) / 2 for a, b in zip(direct, transposed, strict=True))
-    return clean, log_error.exp()
-
-
-@cache
-def _has_fast_bfloat16() -> bool:
-    """Return whether this processor multiplies numbers of half the length, twice as fast; others only imitate it."""
-    import torch
-
-    return bool(torch.cpu._is_avx512_bf16_supported())
