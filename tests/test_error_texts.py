@@ -1,6 +1,7 @@
 """Errors of operations, estimators and the window say what happened, and how it should be or what to do.
 
-Readers are left out: their texts are reasons why a file is of another format, to which `read` adds what to do.
+Readers raise such texts too. What their ``why_not_readable`` return are reasons why a file is of another format: no
+faults, so these need no way out.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import napari_xanes
+from napari_xanes.io import ways_out
 
 SOURCE = Path(napari_xanes.__file__).parent
 PLACES = ("ops", "maps", "denoising", "exploring", "edge", "gui", "arguments.py", "line_profiles.py", "colour_mix.py")
@@ -30,10 +32,16 @@ def written(text: ast.expr) -> str:
     if isinstance(text, ast.Constant):
         return str(text.value)
     if isinstance(text, ast.JoinedStr):
-        return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in text.values)
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else filled(part) for part in text.values)
     if isinstance(text, ast.BinOp):
         return written(text.left) + written(text.right)
     return "{}"
+
+
+def filled(part: ast.expr) -> str:
+    """Return one of the ways out that readers share; of all other things that are filled in only braces."""
+    name = ast.unparse(part.value) if isinstance(part, ast.FormattedValue) else ""
+    return str(getattr(ways_out, name.removeprefix("ways_out."), "{}")) if name.startswith("ways_out.") else "{}"
 
 
 def passes_on(text: str) -> bool:
@@ -49,6 +57,32 @@ def texts() -> Iterator[tuple[str, str]]:
             error = node.exc if isinstance(node, ast.Raise) else None
             if isinstance(error, ast.Call) and ast.unparse(error.func) == "ValueError" and error.args:
                 yield f"{path.relative_to(SOURCE)}:{node.lineno}", written(error.args[0])
+
+
+READERS_TELL = re.compile(
+    rf"{TELLS.pattern}|\b(copy|pass|put|move|unpack|download|export|load|fetch|convert|turn|install|give)\b"
+    r"|\bname (them|it|another|the)\b|not followed|pip install|number them|one for each",
+    re.IGNORECASE,
+)
+"""Words of readers: of files, which have to be copied or saved again."""
+
+
+def raised_by_readers() -> Iterator[tuple[str, str]]:
+    """Return place and text of each error that the readers and writers raise with one."""
+    for path in sorted((SOURCE / "io").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            error = node.exc if isinstance(node, ast.Raise) else None
+            if isinstance(error, ast.Call) and error.args and ast.unparse(error.func) in ("ValueError", "OSError"):
+                yield f"{path.relative_to(SOURCE)}:{node.lineno}", written(error.args[0])
+
+
+def test_readers_tell_what_to_do() -> None:
+    silent = [
+        f"{place}: {text}"
+        for place, text in raised_by_readers()
+        if not passes_on(text) and not READERS_TELL.search(text) and not re.search("damaged|cut short", text)
+    ]
+    assert silent == []
 
 
 def test_there_are_texts() -> None:

@@ -44,7 +44,7 @@ def texts_of(
         case ast.Constant(value=str(text)):
             return [text]
         case ast.JoinedStr(values=values):
-            return ["".join(value.value if isinstance(value, ast.Constant) else "…" for value in values)]
+            return ["".join(value.value if isinstance(value, ast.Constant) else _filled(value) for value in values)]
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             first = texts_of(left, function, functions, depth)
             second = texts_of(right, function, functions, depth)
@@ -61,6 +61,19 @@ def texts_of(
             returned = [one.value for one in ast.walk(inner) if isinstance(one, ast.Return)]
             return [text for value in returned for text in texts_of(value, inner, functions, depth - 1)]
     return []
+
+
+def _filled(value: ast.expr) -> str:
+    """Return what a place in a text holds, if it is one of the ways out that readers share, else …."""
+    name = ast.unparse(value.value) if isinstance(value, ast.FormattedValue) else ""
+    return ways_out().get(name, "…")
+
+
+@cache
+def ways_out() -> dict[str, str]:
+    """Return the texts of `napari_xanes.io.ways_out` by their names as other modules write them."""
+    tree = ast.parse((SOURCE / "io" / "ways_out.py").read_text(encoding="utf-8"))
+    return {f"ways_out.{name}": ast.literal_eval(value) for name, value in _assignments(tree)}
 
 
 def _assignments(function: ast.AST) -> Iterator[tuple[str, ast.expr]]:

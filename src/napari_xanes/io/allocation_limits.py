@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.frames import MEMORY_LIMIT
 
 BASE_ALLOWANCE = 64 << 20
@@ -50,7 +51,9 @@ def check(name: str, unpacked_size: int, file_size: int, *, piece: int = 0, max_
         If it does.
     """
     if unpacked_size > BASE_ALLOWANCE and unpacked_size > file_size * max_ratio:
-        raise ValueError(f"{name} promises {unpacked_size >> 20} MB, but the file has {file_size >> 10} kB")
+        raise ValueError(
+            f"{name} promises {unpacked_size >> 20} MB, but the file has {file_size >> 10} kB; {ways_out.COPY}"
+        )
     if piece > file_size + ONE_PIECE:
         raise ValueError(
             f"{name} unpacks to {piece >> 20} MB in one piece, but the file has {file_size >> 10} kB; "

@@ -44,7 +44,10 @@ class Choice:
             if not all(part is None or (isinstance(part, str | int) and not isinstance(part, bool)) for part in parts):
                 raise ValueError(f"{key} is the name of a column or its number from 1, not {str(value)[:60]!r}")
         if self.mode is not None and self.mode not in get_args(Mode):
-            raise ValueError(f"mode {self.mode!r} is none of {', '.join(get_args(Mode))}")
+            raise ValueError(
+                f"mode {self.mode!r} is none of {', '.join(get_args(Mode))}; "
+                "leave mode= out for the one that shows an edge"
+            )
 
     def to_plain(self) -> dict[str, Any]:
         """Return what was chosen, for recipes and the metadata of a spectrum."""
@@ -107,7 +110,7 @@ def column_of(chosen: str | int, names: Sequence[str] | None, n_columns: int, *,
     if 1 <= number <= n_columns:
         return number - 1
     known = ", ".join(names) if names else f"1 to {n_columns}, which have no names"
-    raise ValueError(f"{what}={chosen!r} is no column; the file has the columns {known}")
+    raise ValueError(f"{what}={chosen!r} is no column; the file has the columns {known}; choose one of them")
 
 
 def _simple(name: str) -> str:

@@ -54,7 +54,7 @@ class Facts:
         for name, kind in (("quantity", Quantity), ("energy_unit", EnergyUnit)):
             value = getattr(self, name)
             if value is not None and value not in get_args(kind):
-                raise ValueError(f"{name} {value!r} is none of {', '.join(get_args(kind))}")
+                raise ValueError(f"{name} {value!r} is none of {', '.join(get_args(kind))}; choose one of them")
         if self.pixel_size is not None:
             checked_pixel_size(self.pixel_size, np.size(self.pixel_size))
         if self.exposure is not None and (

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.special_files import refuse_special_file
 
 WHOLE_BYTES = 64 << 20
@@ -183,7 +184,7 @@ def read_text(path: Path, *, limit: int = TEXT_BYTES) -> str:
         if b"\0" not in content or content[:2] in _UTF_16:
             content += file.read(limit + 1 - len(content))
     if len(content) > limit:
-        raise ValueError(f"{path}: more than {limit >> 20} MB is too long for such a text file")
+        raise ValueError(f"{path}: more than {limit >> 20} MB is too long for such a text file; {ways_out.SPLIT}")
     return decoded(content, path)
 
 
@@ -193,9 +194,9 @@ def decoded(content: bytes, path: Path) -> str:
         try:
             return content.decode("utf-16")
         except UnicodeDecodeError as error:
-            raise ValueError(f"{path}: not text ({error.reason})") from None
+            raise ValueError(f"{path}: not text ({error.reason}); save it again as UTF-8") from None
     if b"\0" in content:
-        raise ValueError(f"{path}: not text, it holds zero bytes")
+        raise ValueError(f"{path}: not text, it holds zero bytes; save it again as plain text")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import Any, get_type_hints
 
 from napari_xanes.history import to_plain
+from napari_xanes.io import ways_out
 from napari_xanes.io.array_notes import noting_arrays
 from napari_xanes.io.column_choice import NOTHING, Choice
 from napari_xanes.io.contents import note_contents
@@ -205,7 +206,7 @@ class SpectraReader(Format):
         with wrap_read_errors(Path(path)), read_once(Path(path)):
             spectra: list[Spectrum] = self.function(Path(path), **arguments)
             if not spectra:
-                raise ValueError("the file holds no spectrum")
+                raise ValueError(f"the file holds no spectrum; {ways_out.WRITE_COLUMNS}")
             content = fingerprint(path)
         return [spectrum.read_from_file(content) for spectrum in spectra]
 

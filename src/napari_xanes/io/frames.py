@@ -72,7 +72,10 @@ def ordered(
         return data, axis, []
     repeated = [axis[group[0]] for group in groups if len(group) > 1]
     if repeated and duplicates == "error":
-        raise ValueError(f"energy {repeated[0]:g} eV occurs more than once (one of {len(repeated)} repeated energies)")
+        raise ValueError(
+            f"energy {repeated[0]:g} eV occurs more than once (one of {len(repeated)} repeated energies); "
+            "give each frame an energy of its own"
+        )
     notes = []
     if (np.diff(axis) < 0).any():
         notes.append("frames sorted by energy")

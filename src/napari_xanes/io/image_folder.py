@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from napari_xanes._typing import Float64Array
+from napari_xanes.io import ways_out
 from napari_xanes.io.energies import given_energies
 from napari_xanes.io.energy_names import energies_in, energy_in
 from napari_xanes.io.part import Part, common_shape, known_times, mean_of
@@ -31,7 +32,10 @@ def why_no_energies(folder: Path, files: Sequence[Path], energies: Any) -> str |
         return None
     if only_fitting(folder, (len(files),)) is not None:
         return None
-    return f"no energies in names such as {files[0].name}, nor a text with {len(files)} of them beside the files"
+    return (
+        f"no energies in names such as {files[0].name}, nor a text with {len(files)} of them beside the files; "
+        "name files like scan_7112.5eV.tif, or put their energies into a text"
+    )
 
 
 def read_images(
@@ -75,7 +79,9 @@ def read_images(
     else:
         text = only_fitting(folder, (len(files),))
         if text is None:
-            raise ValueError("no energies in the names of its files, nor in a text beside them")
+            raise ValueError(
+                f"no energies in the names of its files, nor in a text beside them; {ways_out.NAME_ENERGIES}"
+            )
         series, flats, darks = list(files), [], []
         axis, unit, notes = text.values, text.unit, text.notes
         metadata["energy_source"] = str(text.path.resolve())
@@ -123,7 +129,7 @@ def _energies_of_names(series: Sequence[Path]) -> tuple[Float64Array, str]:
         raise ValueError(f"several series in one folder ({kinds[0]!r}, {kinds[1]!r} ...); give each its own folder")
     name_energies = energies_in(path.stem for path in series)
     if name_energies is None:
-        raise ValueError("the numbers in the names of its files can't be energies")
+        raise ValueError(f"the numbers in the names of its files can't be energies; {ways_out.NAME_ENERGIES}")
     return name_energies
 
 

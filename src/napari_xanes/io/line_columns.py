@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.alignment import Alignment
+from napari_xanes.io import ways_out
 
 COMMENT = "# scan lines are "
 _PREFIXES = {"line_shifts": "line ", "line_sigma": "sigma line "}
@@ -48,12 +49,15 @@ def line_fields(columns: Mapping[str, Float64Array], lines: list[str]) -> dict[s
             continue
         missing = [f"{prefix}{i}" for i in range(len(some)) if f"{prefix}{i}" not in some]
         if missing:
-            raise ValueError(f"the column {missing[0]!r} is missing: lines are numbered from 0 on")
+            raise ValueError(f"the column {missing[0]!r} is missing: lines are numbered from 0 on; add it")
         fields[field] = np.stack([some[f"{prefix}{i}"] for i in range(len(some))], axis=1)
     if "line_shifts" not in fields:
         return {}
     empty = np.argwhere(~np.isfinite(fields["line_shifts"]))
     if empty.size:
-        raise ValueError(f"line {empty[0, 1]} of frame {empty[0, 0]} has no shift; a line that is not moved has 0")
+        raise ValueError(
+            f"line {empty[0, 1]} of frame {empty[0, 0]} has no shift; a line that is not moved has 0; "
+            f"{ways_out.CORRECT_LINE}"
+        )
     said = [line[len(COMMENT) :].strip() for line in lines if line.startswith(COMMENT)]
     return fields | {"scan_lines": said[0] if said else "rows"}

@@ -71,7 +71,10 @@ def check_archive(path: Path, wanted: Collection[str] | None = None) -> dict[str
         for item in items:
             shape, dtype = _header(archive, item)
             if prod(shape) * dtype.itemsize > item.file_size:
-                raise ValueError(f"{item.filename} promises {dtype} of shape {shape}, more than is packed in it")
+                raise ValueError(
+                    f"{item.filename} promises {dtype} of shape {shape}, more than is packed in it; "
+                    "save it again with numpy.savez"
+                )
             shapes[item.filename] = shape
             if dtype.kind in NUMBERS:
                 note_read(path, _found(item, shape, dtype))

@@ -96,11 +96,11 @@ def _opened(path: Path) -> Iterator[tuple[h5py.Group, dict[str, Any]]]:
     """
     with wrap_read_errors(path):
         if not is_hdf5(path):
-            raise ValueError("not a project of napari-xanes")
+            raise ValueError("not a project of napari-xanes; choose one that it saved")
         with open_hdf5(path) as file:
             root = _root(file)
             if root is None:
-                raise ValueError("not a project of napari-xanes")
+                raise ValueError("not a project of napari-xanes; choose one that it saved")
             yield root, expect(json.loads(json_text(root, "contents")), dict, "the list of contents")
 
 

@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from napari_xanes.history import Source
+from napari_xanes.io import ways_out
 from napari_xanes.io.files import fingerprint, one_line
 from napari_xanes.io.hdf5.file import array, child, load
 from napari_xanes.io.hdf5.maps import maps_in
@@ -70,7 +71,7 @@ class LayerWriter:
         if isinstance(value, Source):
             return {"kind": "file", "source": value.to_plain(), "relative": _relative(value.path, self._folder)}
         if reason := why_not_storable(value):
-            raise ValueError(f"{layer.name!r} {reason}, so no project can hold it")
+            raise ValueError(f"{layer.name!r} {reason}, so no project can hold it; save it as a file of its own")
         if isinstance(value, Picture):
             write_array(self._root, name, value.data, progress)
             return {"kind": "picture", "array": name}
@@ -180,7 +181,9 @@ class LayerReader:
             if dataset is None:
                 raise ValueError(f"the values of {name!r} are missing: the file is damaged; copy it again")
             return Picture(load(dataset))
-        raise ValueError(f"the layer {name!r} is a {str(kind)[:40]!r}, which this version does not know")
+        raise ValueError(
+            f"the layer {name!r} is a {str(kind)[:40]!r}, which this version does not know; {ways_out.OTHER_VERSION}"
+        )
 
     def _stored(self, group: str, kind: str) -> SpectralStack | MapSet:
         if group not in self._known:

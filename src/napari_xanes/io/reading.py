@@ -11,6 +11,7 @@ from napari_xanes.io.column_choice import Choice, Mode
 from napari_xanes.io.copied_frames import with_copy
 from napari_xanes.io.facts import EnergyUnit, Facts
 from napari_xanes.io.files import starts_with
+from napari_xanes.io.foreign_content import why_foreign
 from napari_xanes.io.frames import MEMORY_LIMIT
 from napari_xanes.io.recognition import first_reader, group_paths, reader_of
 from napari_xanes.io.registry import MAP_READERS, SPECTRA_READERS
@@ -135,6 +136,8 @@ def read_spectra(
     choice = Choice(energy, i0, signal, mode, scan)
     reader, reasons = first_reader(SPECTRA_READERS, path)
     if reader is None:
+        if foreign := why_foreign(path):
+            raise ValueError(f"{path}: no spectra that napari-xanes can read. {foreign}")
         if path.is_file() and b"\0" not in starts_with(path, 4096):
             # A text is meant as columns: what it lacks as these is the reason.
             reasons = SPECTRA_READERS[-1].why_not_readable(path) or reasons

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from napari_xanes.io.files import starts_with
+from napari_xanes.io.foreign_content import why_foreign
 from napari_xanes.io.formats import Format, Reader
 from napari_xanes.io.refusals import likely_reason
 from napari_xanes.io.registry import MAP_READERS, READERS, SPECTRA_READERS
@@ -79,6 +80,7 @@ def reader_of(path: Path, energies: Any) -> tuple[Reader | None, str]:
     if holds_maps(path):
         return None, "holds parameter maps, not a stack; open it with napari_xanes.read_maps"
     reader, reasons = first_reader(READERS, path, energies)
+    reasons = (reader is None and why_foreign(path)) or reasons
     return reader, reasons and f"no stack that napari-xanes can read. {reasons}"
 
 

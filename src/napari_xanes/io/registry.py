@@ -58,7 +58,10 @@ class Registry(Sequence[F], Generic[F]):
             If another format has its name.
         """
         if item.name in self._formats:
-            raise ValueError(f"the name {item.name!r} is taken by the format in {self._formats[item.name].module}")
+            raise ValueError(
+                f"the name {item.name!r} is taken by the format in {self._formats[item.name].module}; "
+                "give it another name"
+            )
         self._formats[item.name] = item
 
     def unregister(self, name: str) -> None:

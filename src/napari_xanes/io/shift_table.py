@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.alignment import Alignment
+from napari_xanes.io import ways_out
 from napari_xanes.io.files import read_text
 from napari_xanes.io.grid_comments import grid_comments, grid_fields
 from napari_xanes.io.line_columns import is_line_column, line_columns, line_comment, line_fields
@@ -171,7 +172,9 @@ def _shape(path: Path, table: dict[str, Float64Array]) -> tuple[int, ...]:
         return (count,)
     slices = int(np.max(np.nan_to_num(table["slice"]), initial=0)) + 1
     if slices < 1 or count % slices or (table["slice"] != np.arange(count) % slices).any():
-        raise ValueError(f"{path}: the rows of a frame are its slices, numbered from 0 on, one after the other")
+        raise ValueError(
+            f"{path}: the rows of a frame are its slices, numbered from 0 on, one after the other; number them so"
+        )
     return (count // slices, slices)
 
 
@@ -183,5 +186,7 @@ def _column(path: Path, rows: list[list[str]], i: int, name: str) -> np.ndarray:
         try:
             values[number] = float(cell) if cell else np.nan
         except ValueError:
-            raise ValueError(f"{path}: row {number + 1} of {name!r} holds {cell!r}, which is no number") from None
+            raise ValueError(
+                f"{path}: row {number + 1} of {name!r} holds {cell!r}, which is no number; {ways_out.CORRECT_LINE}"
+            ) from None
     return values

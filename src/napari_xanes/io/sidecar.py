@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.energies import TEXT_BYTES, first_column, given_energies, to_ev
 from napari_xanes.io.energy_limits import HIGHEST, LOWEST, looks_like_energies
 from napari_xanes.io.files import files_in, link_warnings, read_text
@@ -108,7 +109,7 @@ def given_or_sidecar_energies(
         values, notes = sidecar.values, list(sidecar.notes)
         metadata = {"energy_unit": sidecar.unit, "energy_source": str(sidecar.path.resolve())}
     if values.size != n_images:
-        raise ValueError(f"{values.size} energies for {n_images} images")
+        raise ValueError(f"{values.size} energies for {n_images} images; {ways_out.ONE_EACH}")
     return values, metadata, notes
 
 

@@ -51,7 +51,10 @@ def writer_of(kind: str, path: Path, layout: str | None = None) -> Writer:
     """
     layouts = [writer.layout for writer in WRITERS if writer.layout is not None]
     if layout is not None and layout not in layouts:
-        raise ValueError(f"{path}: layout {layout!r} is none of {', '.join(layouts)}; without one the suffix decides")
+        raise ValueError(
+            f"{path}: layout {layout!r} is none of {', '.join(layouts)}; choose one of them, "
+            "without one the suffix decides"
+        )
     writers = [writer for writer in WRITERS if writer.kind == kind and writer.layout == layout]
     for writer in writers:
         if path.suffix.lower() in writer.suffixes:

@@ -86,7 +86,7 @@ def test_xdi_fields(tmp_path):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "no two columns"),
+        ("", "it is empty; "),
         ("hello\nworld\n", "no two columns"),
         ("7100\n7110\n", "no two columns"),
         ("7100 1\n7110 2 3\n", "line 2 has 3 columns"),

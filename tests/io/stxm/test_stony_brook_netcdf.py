@@ -131,7 +131,7 @@ def test_other_scans_are_skipped_and_reported(tmp_path):
         assert io.read(tmp_path).shape[0] == 3
     unusable, without_energy = (str(warning.message) for warning in caught)
     assert "2 of 6 files can't be used and are left out: 16aug041.sm (a scan of EV and NONE, not" in unusable
-    assert "16aug042.sm (not a netCDF-3 file)" in unusable
+    assert "16aug042.sm (not a netCDF-3 file; convert it, with nccopy -k classic)" in unusable
     assert "1 of 4 files has no photon energy in start_ev and is left out: 16aug040.sm" in without_energy
     with pytest.raises(ValueError, match="a scan of EV and NONE, not an image of x and y"):
         io.read(tmp_path / "16aug041.sm")

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.energy_limits import HIGHEST, LOWEST
 from napari_xanes.io.files import starts_with
@@ -195,7 +196,7 @@ def _header(file: BinaryIO, path: Path) -> tuple[dict[str, str] | None, int]:
     if begin == len(block):
         return None, start
     if block[begin : begin + 1] != b"{" or begin >= 512:
-        raise ValueError(f"{path.name}: no EDF header at byte {start}")
+        raise ValueError(f"{path.name}: no EDF header at byte {start}; {ways_out.COPY}")
     while (end := _HEADER_END.search(block, begin)) is None:
         next_block = file.read(_FIRST_BYTES)
         if not next_block or len(block) > _MOST_HEADER:
@@ -227,7 +228,7 @@ def _layout(header: Mapping[str, str], path: Path) -> tuple[tuple[int, int], np.
     columns, rows = (_size(header, name, path) for name in ("dim_1", "dim_2"))
     dtype = _DTYPES.get(header.get("datatype", ""))
     if dtype is None:
-        raise ValueError(f"{path.name}: DataType {header.get('datatype')!r} is not known")
+        raise ValueError(f"{path.name}: DataType {header.get('datatype')!r} is not known; {ways_out.SAVE_AS}")
     order = header.get("byteorder", "").lower()
     if order not in ("lowbytefirst", "highbytefirst"):
         raise ValueError(
@@ -243,5 +244,7 @@ def _layout(header: Mapping[str, str], path: Path) -> tuple[tuple[int, int], np.
 def _size(header: Mapping[str, str], name: str, path: Path) -> int:
     match = _INTEGER.fullmatch(header.get(name, ""))
     if not match or not int(match[0]):
-        raise ValueError(f"{path.name}: {name} in its header is {header.get(name)!r}, it should be a number above 0")
+        raise ValueError(
+            f"{path.name}: {name} in its header is {header.get(name)!r}, it should be a number above 0; {ways_out.COPY}"
+        )
     return int(match[0])

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array
+from napari_xanes.io import ways_out
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.energy_limits import SOFT_KEV_BELOW
 from napari_xanes.io.frames import filled_length, one_per_file
@@ -139,7 +140,9 @@ def _before_version_3(entry: h5py.Group, name: str) -> list[_Detector]:
 def _stack(path: Path, file: h5py.File, detector: _Detector, at: int, available: list[str]) -> RawStack:
     kind = _scan_type(file, detector)
     if any(word in kind.lower() for word in _NO_IMAGES):
-        raise ValueError(f"{detector.name} holds a {kind!r} scan, no images of a sample at photon energies")
+        raise ValueError(
+            f"{detector.name} holds a {kind!r} scan, no images of a sample at photon energies; open a stack or an image"
+        )
     energy, metadata = _energies(file, detector)
     metadata |= {"detector": available[at], "available": available, "scan_type": kind}
     if version := _version(file, detector):
@@ -161,7 +164,7 @@ def _stack(path: Path, file: h5py.File, detector: _Detector, at: int, available:
             "positions; a pixel is the mean of its samples times that number, NaN without one"
         )
     if data is None:
-        raise ValueError(f"{detector.name} has no images (E, Y, X)")
+        raise ValueError(f"{detector.name} has no images (E, Y, X); {ways_out.SAVE_AS}")
     turn, told = turn_to_rise(*(_positions(file, detector, axis) for axis in "yx"))
     if "line" not in kind.lower():
         data, notes = turn(data), [*notes, *told]

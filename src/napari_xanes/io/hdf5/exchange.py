@@ -74,7 +74,9 @@ def read(path: Path, energies: Any = None) -> RawStack:
     with open_hdf5(path) as file:
         images, axis = array(file, "exchange/data"), row(file, "exchange/energy")
         if images is not None and images.ndim == 3 and not images.shape[0]:
-            raise ValueError("/exchange/data has no frames yet: its scan has not come to the first one")
+            raise ValueError(
+                "/exchange/data has no frames yet: its scan has not come to the first one; wait, or follow it with Live"
+            )
         if images is None or images.ndim != 3 or 0 in images.shape:
             raise ValueError(f"/exchange/data must be numbers (E, Y, X), it holds {in_words(file, 'exchange/data')}")
         if axis is None and energies is None:
@@ -84,7 +86,10 @@ def read(path: Path, energies: Any = None) -> RawStack:
         if axis is not None:
             energy, metadata["energy_unit"] = to_ev(axis[()], text(axis.attrs.get("units", "")))
         if energy.size == 1 < images.shape[0] and energies is None and not _grows(images):
-            raise ValueError(f"{images.shape[0]} images at one energy: a tomogram and no stack")
+            raise ValueError(
+                f"{images.shape[0]} images at one energy: a tomogram and no stack; "
+                "reconstruct each energy, and open the volumes together"
+            )
         warnings = _progress(file, images)
         n_frames, flats = _flats(file, images, warnings)
         metadata |= flats | _darks(file, images, warnings) | _acquisition(file)

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.hdf5.file import text
 from napari_xanes.io.length_units import length_in_um
 
@@ -23,7 +24,9 @@ def mean_frame(dataset: h5py.Dataset) -> tuple[NDArray[np.float32], int]:
         If there is no frame in it.
     """
     if dataset.ndim != 3 or not dataset.size:
-        raise ValueError(f"{dataset.name} has shape {dataset.shape}, it should hold frames (N, Y, X)")
+        raise ValueError(
+            f"{dataset.name} has shape {dataset.shape}, it should hold frames (N, Y, X); {ways_out.SAVE_AS}"
+        )
     total, n_frames = np.zeros(dataset.shape[1:]), 0
     rows = max(1, _BLOCK_BYTES // max(1, 8 * total.size))
     for start in range(0, dataset.shape[0], rows):

@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.hdf5.file import array, child, is_hdf5, open_hdf5, text
 from napari_xanes.io.hdf5.native import MAPS, own_group, read_own
 from napari_xanes.io.metadata_json import parse_map_notes
@@ -37,7 +38,7 @@ def read_maps(path: Path) -> MapSet:
     with open_hdf5(path) as file:
         own_groups = own_group(file, MAPS)
         if own_groups is None:
-            raise ValueError("not written by napari-xanes")
+            raise ValueError(f"not written by napari-xanes; {ways_out.MAPS_ONLY}")
         return maps_in(*own_groups)
 
 

@@ -11,6 +11,7 @@ from typing import Any, get_args
 import h5py
 import numpy as np
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.energy_limits import SOFT_KEV_BELOW
 from napari_xanes.io.hdf5.axis_order import axis_names, axis_order, is_energy
@@ -92,7 +93,7 @@ def selected_stack(detectors: list[h5py.Group], select: str | int | None) -> Raw
     found = [(group, kind) for group, kind in scans if kind == "stack"] or [s for s in scans if s[1] in _SMALL]
     if not found:
         contents = ", ".join(dict.fromkeys(reason for _, reason in scans)) or "no data"
-        raise ValueError(f"no image stack in it; it holds {contents}")
+        raise ValueError(f"no image stack in it; it holds {contents}; open a scan over energies")
     choices: list[tuple[h5py.Group, str, float | None]] = []
     for group, kind in found:
         values = None if kind == "image" else polarizations(group, _n_frames(group), _n_planned(group))
@@ -205,7 +206,7 @@ def _stack_order(group: h5py.Group, signal: h5py.Dataset) -> tuple[list[int], li
 def _stack(group: h5py.Group, kind: str, at: int, available: list[str]) -> RawStack:
     signal, field = _signal(group), _energy_field(group)
     if signal is None:
-        raise ValueError(f"{group.name} has no images")
+        raise ValueError(f"{group.name} has no images; {ways_out.COPY}")
     warnings: list[str] = []
     if kind == "stack":
         data, places = _images(group, signal, warnings)

@@ -12,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.energies import given_energies, to_ev
 from napari_xanes.io.frames import filled_length
 from napari_xanes.io.hdf5.file import array, child, in_words, is_hdf5, load, open_hdf5, row, text
@@ -61,7 +62,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
         if images is None or images.ndim not in (3, 4) or 0 in images.shape or keys is None:
             found = [in_words(file, name or "") for name in names]
             expected = f"/{names[0]} must be (E, Y, X) or (E, Z, Y, X) and /{names[1]} (E,)"
-            raise ValueError(f"{expected}; they hold {found[0]}, and {found[1]}")
+            raise ValueError(f"{expected}; they hold {found[0]}, and {found[1]}; {ways_out.SAVE_AS}")
         if keys.size == 1 < images.shape[0] and energies is None:
             raise ValueError(
                 f"{images.shape[0]} images at one energy: a tomogram and no stack; pass energies= if it is one"

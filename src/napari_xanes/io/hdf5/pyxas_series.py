@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.files import first_names
 from napari_xanes.io.hdf5.file import array, is_hdf5, note_dataset, open_hdf5, row, text
@@ -35,7 +36,7 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
     if not is_hdf5(path):
         return "not an HDF5 file"
     if energies is not None:
-        return "energies are given: one for each of its images"
+        return "energies are given: one for each of its images; open it with the files of the other energies"
     with open_hdf5(path) as file:
         return None if _is_tomogram(file) else f"no volume /{_IMAGE} at one energy in it"
 
@@ -95,7 +96,7 @@ def _parse(file: h5py.File, path: Path) -> Part | None:
         return None
     images, keys = array(file, _IMAGE), row(file, names_in(file)[1] or "")
     if images is None or keys is None or 0 in images.shape:
-        raise ValueError(f"/{_IMAGE} is empty")
+        raise ValueError(f"/{_IMAGE} is empty; {ways_out.COPY}")
     note_dataset(images)
     (energy,), unit = to_ev(np.ravel(keys[()]), text(keys.attrs.get("units", "")))
     dtype = images.dtype.newbyteorder("=")

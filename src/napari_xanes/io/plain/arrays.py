@@ -43,7 +43,7 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
         raise OSError(f"{path}: damaged or cut short; copy it again ({error})") from error
     required_names = ["data.npy"] if energies is not None else ["data.npy", "energy.npy"]
     missing_names = [name.removesuffix(".npy") for name in required_names if name not in names]
-    return f"it has no array {missing_names[0]!r}" if missing_names else None
+    return f"it has no array {missing_names[0]!r}; save it with the arrays data and energy" if missing_names else None
 
 
 @reader("arrays", title="NumPy arrays", patterns=("*.npz", "*.npy"), why_not_readable=why_not_readable)
@@ -70,7 +70,9 @@ def read(path: Path, energies: Any = None) -> RawStack:
         raise OSError(f"{path}: damaged or cut short; copy it again ({error})") from None
     _check(data)
     if quantity not in get_args(Quantity):
-        raise ValueError(f"its quantity {quantity!r} is none of {', '.join(get_args(Quantity))}")
+        raise ValueError(
+            f"its quantity {quantity!r} is none of {', '.join(get_args(Quantity))}; save it with one of these"
+        )
     values, unit = to_ev(energy)
     sizes = None if size is None else tuple(float(s) for s in np.broadcast_to(size, (data.ndim - 1,)))
     return RawStack(data, values, quantity, sizes, {"energy_unit": unit})  # type: ignore[arg-type]
@@ -89,7 +91,10 @@ def _array(path: Path, energies: Any) -> RawStack:
 def _check_lists(shapes: Mapping[str, tuple[int, ...]]) -> None:
     for name, shape in shapes.items():
         if name != "data.npy" and prod(shape) > allocation_limits.LONGEST_LIST:
-            raise ValueError(f"{name} has shape {shape}, no list of energies is so long")
+            raise ValueError(
+                f"{name} has shape {shape}, no list of energies is so long; "
+                "save the images as data and their energies as energy"
+            )
 
 
 def _check(data: Any) -> None:

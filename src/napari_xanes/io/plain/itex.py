@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.energy_names import energy_in
 from napari_xanes.io.files import files_in, link_warnings, starts_with
 from napari_xanes.io.image_folder import read_images, why_no_energies
@@ -117,7 +118,7 @@ def _number(text: bytes) -> float:
 def _parse(path: Path) -> Part:
     header = _header_of(path)
     if header is None:
-        raise ValueError(f"{path.name} is no ITEX image, or shorter than its header says")
+        raise ValueError(f"{path.name} is no ITEX image, or shorter than its header says; {ways_out.COPY}")
     if header.kind not in _TYPES:
         raise ValueError(f"{path.name} is a compressed ITEX image; save it uncompressed")
     dtype = np.dtype(_TYPES[header.kind])

@@ -41,7 +41,7 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
         return "not an MRC file"
     header = _header(content)
     if header.shape[0] < 2:
-        return "it holds a single image"
+        return "it holds a single image; save all energies in one file as sections"
     if energies is None and not (same_stem(path) or only_fitting(path.parent, header.shape[:1])):
         return missing(path)
     return None
@@ -78,9 +78,15 @@ def _header(content: bytes) -> _Header:
     if min(nx, ny, nz) < 1:
         raise ValueError(f"its header names images of {nx} x {ny} x {nz} pixels: damaged; copy it again")
     if mode not in _MODES:
-        raise ValueError(f"its mode {mode} is none of real numbers ({', '.join(map(str, _MODES))})")
+        raise ValueError(
+            f"its mode {mode} is none of real numbers ({', '.join(map(str, _MODES))}); "
+            "convert it, in IMOD with newstack -mode 2"
+        )
     if not _standard(content, order):
-        raise ValueError("unsupported axis order: its columns, rows and sections are not x, y and z")
+        raise ValueError(
+            "unsupported axis order: its columns, rows and sections are not x, y and z; "
+            "turn it, in IMOD with clip or newstack"
+        )
     kind = _MODES[mode]
     (stamp, flags) = struct.unpack_from(f"{order}2i", content, 152)
     if mode == 0 and stamp == _IMOD and not flags & 1:

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.allocation_limits import LONGEST_LIST
 from napari_xanes.io.energy_limits import looks_like_energies
 from napari_xanes.io.files import decoded, starts_with
@@ -78,14 +79,14 @@ def read_spectra(path: Path) -> list[Spectrum]:
     skipped_labels: list[str] = []
     for arguments, columns in _json_records(text) if text.lstrip()[:1] == "{" else _perl_records(text):
         if len(spectra) + len(skipped_labels) == _MOST_RECORDS:
-            raise ValueError(f"the project has more than {_MOST_RECORDS} records")
+            raise ValueError(f"the project has more than {_MOST_RECORDS} records; {ways_out.SPLIT}")
         spectrum = _spectrum(columns, arguments, path)
         if spectrum is None:
             skipped_labels.append(str(arguments.get("label", "?")))
         else:
             spectra.append(spectrum)
     if not spectra:
-        raise ValueError("the project holds no mu(E)")
+        raise ValueError("the project holds no mu(E); import data into groups in Athena, and save it again")
     if skipped_labels:
         warnings.warn(f"{path.name}: no mu(E) in {', '.join(skipped_labels)}; left out", UserWarning, stacklevel=3)
     names = unique_names([s.name for s in spectra])
@@ -141,7 +142,9 @@ def _unpacked(path: Path) -> bytes:
     except (EOFError, zlib.error) as error:
         raise ValueError(f"{path}: its gzip content is damaged; copy it again ({error})") from error
     if len(content) > UNPACKED_BYTES:
-        raise ValueError(f"{path}: more than {UNPACKED_BYTES >> 20} MB unpacked is too much for a project")
+        raise ValueError(
+            f"{path}: more than {UNPACKED_BYTES >> 20} MB unpacked is too much for a project; {ways_out.SPLIT}"
+        )
     return content
 
 
@@ -159,10 +162,12 @@ def _list(text: str, at: int) -> tuple[list[Any], int]:
     closing = [")"]
     while closing:
         if len(items) > LONGEST_LIST or len(closing) > _MOST_NESTED:
-            raise ValueError("the project's lists are too long or nested too deeply")
+            raise ValueError("the project's lists are too long or nested too deeply; save it again in Athena")
         match = _TOKEN.match(text, at)
         if match is None:
-            raise ValueError(f"the project's list is broken after {text[max(0, at - 30) : at]!r}")
+            raise ValueError(
+                f"the project's list is broken after {text[max(0, at - 30) : at]!r}; save it again in Athena"
+            )
         at = match.end()
         single, double, bracket, _, bare = match.groups()
         if bracket in _CLOSING:
@@ -171,7 +176,9 @@ def _list(text: str, at: int) -> tuple[list[Any], int]:
             closing.append(_CLOSING[bracket])
         elif bracket:
             if bracket != closing.pop():
-                raise ValueError(f"the project's brackets do not match at {text[max(0, at - 30) : at]!r}")
+                raise ValueError(
+                    f"the project's brackets do not match at {text[max(0, at - 30) : at]!r}; save it again in Athena"
+                )
         elif len(closing) == 1:
             quoted = single if single is not None else double
             if quoted is not None:

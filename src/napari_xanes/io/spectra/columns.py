@@ -117,7 +117,7 @@ def scans_of(tables: Sequence[Table], stem: str, choice: Choice) -> list[tuple[s
         found = [item for item in titled if wanted in item[1].title.lower()]
     if len(found) != 1:
         known = ", ".join(table.title or str(i) for i, table in enumerate(tables[:_NAMED], 1))
-        raise ValueError(f"scan={choice.scan!r} is not one scan of the file; it has {known}")
+        raise ValueError(f"scan={choice.scan!r} is not one scan of the file; it has {known}; choose one of them")
     return found
 
 

@@ -220,7 +220,10 @@ def _chosen(
     if axis is None:
         axis = _from_monochromator(values[:, i], meanings[i], header)
     if axis is None:
-        raise ValueError(f"{name!r} ({_range(values[:, i])}) can be no photon energies in eV or keV")
+        raise ValueError(
+            f"{name!r} ({_range(values[:, i])}) can be no photon energies in eV or keV; "
+            "choose the column of energies with energy="
+        )
     return EnergyAxis(axis[0], i, axis[1], f"energy from column {i + 1}, {name!r}, as chosen")
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.column_choice import NOTHING, Choice
 from napari_xanes.io.files import lines_of, read_text, starts_with
 from napari_xanes.io.registry import spectra_reader
@@ -77,7 +78,7 @@ def _numbers(row: list[str], n_columns: int, line: int) -> list[float]:
         return [float(field) if field else math.nan for field in row[:n_columns]]
     except ValueError:
         wrong = next(field for field in row if field and not _is_number(field))
-        raise ValueError(f"line {line}: {wrong!r} is no number") from None
+        raise ValueError(f"line {line}: {wrong!r} is no number; {ways_out.CORRECT_LINE}") from None
 
 
 def _is_number(field: str) -> bool:
@@ -105,7 +106,7 @@ def _curves(headings: list[str], table: Any, path: Path) -> list[Spectrum]:
                 facts[STANDARD_DEVIATION] = table[good, i + 1]
             found.append((name or heading, energy[good], table[good, i], facts))
     if not found:
-        raise ValueError("none of its curves has a value")
+        raise ValueError("none of its curves has a value; export the curves again")
     if empty:
         warnings.warn(f"{path.name}: left out {', '.join(empty)}: without a value", UserWarning, stacklevel=3)
     names = unique_names([name for name, *_ in found])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.column_choice import NOTHING, Choice
 from napari_xanes.io.files import lines_of, read_text, starts_with
 from napari_xanes.io.registry import spectra_reader
@@ -42,12 +43,13 @@ def read_spectra(path: Path, *, choice: Choice = NOTHING) -> list[Spectrum]:
     labels, values = next(lines).split(), [number_of(word) for word in next(lines, "").split()]
     given = {name: value for name, value in zip(labels, values, strict=False) if value is not None}
     if missing := [name for name in _NEEDED if name not in given]:
-        raise ValueError(f"its second line gives no number for {', '.join(missing)}")
+        raise ValueError(f"its second line gives no number for {', '.join(missing)}; {ways_out.WRITE_COLUMNS}")
     table = parse_table(text)
     n_rows, n_columns = table.values.shape
     if n_rows != given["NPTS"] or n_columns < 3:
         raise ValueError(
-            f"its header says {given['NPTS']:g} points, but its table has {n_rows} rows of {n_columns} columns"
+            f"its header says {given['NPTS']:g} points, but its table has {n_rows} rows of {n_columns} columns; "
+            f"{ways_out.COPY}"
         )
     header = [f"d-spacing = {given['DSPACE']:.6f}", f"steps/deg = {given['STPDEG']:.6f}"]
     names = [_NAMES[i] if i < len(_NAMES) else f"column {i + 1}" for i in range(n_columns)]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.allocation_limits import LONGEST_LIST
 from napari_xanes.io.column_choice import NOTHING, Choice
 from napari_xanes.io.energy_limits import looks_like_energies
@@ -46,22 +47,26 @@ def read_spectra(path: Path, *, choice: Choice = NOTHING) -> list[Spectrum]:
     names = list(array.dtype.names) if array.dtype.names else None
     values = _of_fields(array, names) if names else _upright(array, choice)
     if values.shape[0] > LONGEST_LIST or values.shape[1] > MOST_COLUMNS:
-        raise ValueError(f"its shape {array.shape} is an image rather than columns of spectra")
+        raise ValueError(f"its shape {array.shape} is an image rather than columns of spectra; open it as a stack")
     return spectra_of(Table(values, names, []), path.stem, {"path": str(path)}, choice=choice)
 
 
 def _of_fields(array: Any, names: list[str]) -> NDArray[np.float64]:
     if array.ndim != 1 or any(array.dtype[name].kind not in "fiu" or array.dtype[name].shape for name in names):
-        raise ValueError(f"its fields {array.dtype} of shape {array.shape} are not columns of numbers")
+        raise ValueError(
+            f"its fields {array.dtype} of shape {array.shape} are not columns of numbers; {ways_out.WRITE_COLUMNS}"
+        )
     if array.size > LONGEST_LIST:
-        raise ValueError(f"its {array.size} rows are no spectrum")
+        raise ValueError(f"its {array.size} rows are no spectrum; {ways_out.WRITE_COLUMNS}")
     return np.stack([np.asarray(array[name], np.float64) for name in names], axis=1)
 
 
 def _upright(array: Any, choice: Choice) -> NDArray[np.float64]:
     """The array with a column for each quantity, whichever way it was saved."""
     if array.dtype.kind not in "fiu" or min(array.shape) < 2 or array.size > LONGEST_LIST * MOST_COLUMNS:
-        raise ValueError(f"its {array.dtype} of shape {array.shape} are not columns of energies and mu(E)")
+        raise ValueError(
+            f"its {array.dtype} of shape {array.shape} are not columns of energies and mu(E); {ways_out.WRITE_COLUMNS}"
+        )
     values = np.asarray(array, np.float64)
     if choice.energy is not None:
         return values

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.allocation_limits import LONGEST_LIST
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.energy_limits import looks_like_energies
@@ -135,14 +136,16 @@ def _spectrum(entry: Any, path: Path) -> Spectrum:
     """The spectrum of an entry: its intensity, else what its detectors give by the mode of the entry."""
     axis = _numbers(entry, _ENERGY)
     if axis is None:
-        raise ValueError("no energies")
+        raise ValueError(f"no energies; {ways_out.WRITE_COLUMNS}")
     energy, unit = to_ev(axis[0], axis[2])
     if not looks_like_energies(energy):
-        raise ValueError(f"{axis[1]} ({energy.min():g} to {energy.max():g}) can be no photon energies")
+        raise ValueError(
+            f"{axis[1]} ({energy.min():g} to {energy.max():g}) can be no photon energies; {ways_out.WRITE_COLUMNS}"
+        )
     mu, formula, normalized, mode = _mu(entry, energy.size)
     good = np.isfinite(mu)
     if good.sum() < 2:
-        raise ValueError(f"{formula} has {good.sum()} values")
+        raise ValueError(f"{formula} has {good.sum()} values; {ways_out.WRITE_COLUMNS}")
     metadata: dict[str, Any] = {"path": str(path), "energy_unit": unit, "column": formula, "mode": mode}
     metadata["reasons"] = [f"energy from {axis[1]}", f"mu(E) = {formula}"]
     if normalized is not None:
@@ -173,7 +176,7 @@ def _mu(entry: Any, n_points: int) -> tuple[NDArray[np.float64], str, bool | Non
     if absorbed is not None and i0 is None and not mode:
         return absorbed[0], absorbed[1], None, "as is"
     if i0 is None:
-        raise ValueError("no intensity, and no I0")
+        raise ValueError(f"no intensity, and no I0; {ways_out.WRITE_COLUMNS}")
     # In the first definition the absorbed beam is what the detector behind or beside the sample counts.
     if absorbed is not None:
         transmitted, emitted = (None, absorbed) if mode.startswith("fluo") else (absorbed, None)
@@ -182,4 +185,6 @@ def _mu(entry: Any, n_points: int) -> tuple[NDArray[np.float64], str, bool | Non
     if emitted is not None:
         with np.errstate(divide="ignore", invalid="ignore"):
             return emitted[0] / i0[0], f"{emitted[1]}/{i0[1]}", False, "fluorescence"
-    raise ValueError("no intensity, and no detector of the transmitted beam or of fluorescence")
+    raise ValueError(
+        f"no intensity, and no detector of the transmitted beam or of fluorescence; {ways_out.WRITE_COLUMNS}"
+    )

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.column_choice import NOTHING, Choice, Mode
 from napari_xanes.io.files import read_text, starts_with
 from napari_xanes.io.registry import spectra_reader
@@ -82,7 +83,7 @@ def _names(table: Table) -> list[str]:
     modes = _numbers_after(table, "Mode")
     n_columns = table.values.shape[1]
     if len(modes) < 3:
-        raise ValueError("its header has no line 'Mode', which says what the channels are")
+        raise ValueError(f"its header has no line 'Mode', which says what the channels are; {ways_out.WRITE_COLUMNS}")
     names = list(_AXES)
     for i in range(3, n_columns):
         kind = _CHANNELS.get(int(modes[i - 1])) if i - 1 < len(modes) else None

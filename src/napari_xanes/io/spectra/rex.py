@@ -11,6 +11,7 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.files import files_in, lines_of, link_warnings, read_text, starts_with
 from napari_xanes.io.registry import spectra_reader
 from napari_xanes.io.spectra.columns import spectra_of
@@ -90,10 +91,13 @@ def _table(text: str) -> Table:
         n_rows += bool(is_inside and stripped)
         is_inside = is_inside or (stripped.startswith(_BEGIN) and n_rows == 0)
     if n_rows < _LEAST_ROWS:
-        raise ValueError(f"its section {_BEGIN} holds {n_rows} rows")
+        raise ValueError(f"its section {_BEGIN} holds {n_rows} rows; {ways_out.EXPORT_SPECTRA}")
     table = parse_table("\n".join([*kept, ""]))
     if table.values.shape[1] != len(_NAMES):
-        raise ValueError(f"its section {_BEGIN} has {table.values.shape[1]} columns, not energies and mu(E)")
+        raise ValueError(
+            f"its section {_BEGIN} has {table.values.shape[1]} columns, not energies and mu(E); "
+            f"{ways_out.EXPORT_SPECTRA}"
+        )
     return replace(table, names=_NAMES)
 
 

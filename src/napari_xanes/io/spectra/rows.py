@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.energies import MOST_COMMENTS
 from napari_xanes.io.spectra.column_names import MARKS, names_energy
 from napari_xanes.io.spectra.separators import NUMERIC_LINES, Split, separator_of, tabs
@@ -71,16 +72,19 @@ def sorted_lines(text: str) -> Text:
             rows += len(lines)
             block += lines
             if rows > _MOST_ROWS:
-                raise ValueError(f"more than {_MOST_ROWS} rows of numbers are no spectra")
+                raise ValueError(f"more than {_MOST_ROWS} rows of numbers are no spectra; {ways_out.SPLIT}")
         else:
             others += 1
             if kind == "text":
                 longest, block = (block if len(block) > len(longest) else longest), []
         if others > MOST_COMMENTS:
-            raise ValueError(f"more than {MOST_COMMENTS} lines of it are no numbers")
+            raise ValueError(f"more than {MOST_COMMENTS} lines of it are no numbers; {ways_out.WRITE_COLUMNS}")
         if kind != "comment" and (too_long := max(map(len, lines))) > _LONGEST_LINE:
             number += next(i for i, line in enumerate(lines) if len(line) == too_long)
-            raise ValueError(f"line {number} has {too_long} signs: an image rather than spectra")
+            raise ValueError(
+                f"line {number} has {too_long} signs: an image rather than spectra; "
+                "open it as a stack, or write fewer columns"
+            )
     # Numbers of a header may be written in other ways than those of the table.
     split = separator_of(block if len(block) > len(longest) else longest)
     last_line = items[-1][0] + len(items[-1][1]) - 1 if items else 0

@@ -14,6 +14,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.spectra.column_names import MARKS, Header, header_of, is_header
 from napari_xanes.io.spectra.ending import cut_warnings
 from napari_xanes.io.spectra.rows import NEW_SCAN, Run, Text, sorted_lines
@@ -87,10 +88,12 @@ def parse_tables(text: str) -> list[Table]:
     content = sorted_lines(text)
     wide = [run for run in content.runs if run.width >= 2]
     if not wide:
-        raise ValueError("it has no two columns of numbers")
+        raise ValueError(f"it has no two columns of numbers; {ways_out.WRITE_COLUMNS}")
     main = max(wide, key=lambda run: len(run.fields))
     if main.width > MOST_COLUMNS and (main.width > _MOST_NAMED or not is_header(main.above, main.width)):
-        raise ValueError(f"{main.width} columns are an image rather than spectra")
+        raise ValueError(
+            f"{main.width} columns are an image rather than spectra; open it as a stack, or write fewer columns"
+        )
     scans = _scans(content, main)
     comments = content.header_lines()
     tables = [_table(content, run, comments, several=len(scans) > 1) for run in scans]
@@ -136,7 +139,10 @@ def _refuse_lines_between(content: Text, first: Run, second: Run) -> None:
     """Refuse what lies between two runs of rows and is neither a comment nor a row."""
     for run in content.runs:
         if run.width != first.width and first.lines[-1] < run.lines[0] < second.lines[0]:
-            raise ValueError(f"line {run.lines[0]} has {run.width} columns, the lines before it {first.width}")
+            raise ValueError(
+                f"line {run.lines[0]} has {run.width} columns, the lines before it {first.width}; "
+                "write the same columns in all of them"
+            )
     for number, line, is_comment in content.between(first.lines[-1], second.lines[0]):
         if not is_comment:
             raise ValueError(_no_row(number, line, first.width))
@@ -148,7 +154,10 @@ def _refuse_lines_beside(content: Text, scan: Run) -> None:
         follows = run.lines[0] > scan.lines[-1] and not content.between(scan.lines[-1], run.lines[0])
         is_cut_short = run.lines[0] == content.last_line and run.width < scan.width
         if follows and run.width != scan.width and not is_cut_short:
-            raise ValueError(f"line {run.lines[0]} has {run.width} columns, the lines before it {scan.width}")
+            raise ValueError(
+                f"line {run.lines[0]} has {run.width} columns, the lines before it {scan.width}; "
+                "write the same columns in all of them"
+            )
     for number, line, is_comment in content.texts:
         if not is_comment and number in (scan.lines[0] - 1, scan.lines[-1] + 1) and _meant_as_row(line, scan.width):
             raise ValueError(_no_row(number, line, scan.width))
@@ -163,7 +172,7 @@ def _no_row(number: int, line: str, width: int) -> str:
     if _meant_as_row(line, width):
         bad = [word for word in re.split(r"[\s,;]+", line.strip()) if number_of(word) is None]
         if bad:
-            return f"line {number}: {bad[0][:40]!r} is no number"
+            return f"line {number}: {bad[0][:40]!r} is no number; {ways_out.CORRECT_LINE}"
     return f"line {number} is not a row of numbers: {line.strip()[:60]!r}"
 
 
@@ -180,7 +189,7 @@ def _table(content: Text, run: Run, comments: list[str], *, several: bool) -> Ta
     if end < run.width:
         values, names = values[:, :end], names[:end] if names else None
     if end < 2:
-        raise ValueError("it has no two columns of numbers")
+        raise ValueError(f"it has no two columns of numbers; {ways_out.WRITE_COLUMNS}")
     own = [line.lstrip(MARKS) for line in run.above] if several else comments
     return Table(values, names, own, header.title, _cut_short(content, run), np.array(run.lines))
 
@@ -207,5 +216,5 @@ def _numbers(run: Run) -> NDArray[np.float64]:
 def _number(word: str, run: Run, at: int) -> float:
     number = number_of(word)
     if number is None:
-        raise ValueError(f"line {run.lines[at // run.width]}: {word[:40]!r} is no number")
+        raise ValueError(f"line {run.lines[at // run.width]}: {word[:40]!r} is no number; {ways_out.CORRECT_LINE}")
     return number

@@ -146,7 +146,7 @@ def _found(library: sqlite3.Connection, wanted: str | int | None, size: int) -> 
     n_signs = 0
     for count, values in enumerate(cursor):
         if count == _MOST_SPECTRA:
-            raise ValueError(f"it has more than {_MOST_SPECTRA} spectra")
+            raise ValueError(f"it has more than {_MOST_SPECTRA} spectra; export those that you need as XDI")
         row = {name: value for name, value in zip(names, values, strict=True) if name in _USED}
         if (n_signs := n_signs + sum(len(v) for v in row.values() if isinstance(v, str | bytes))) > size:
             raise ValueError("its rows hold more than the file: it is damaged; copy it again")
@@ -183,10 +183,10 @@ def _spectra(row: dict[str, Any], path: Path, choice: Choice) -> list[Spectrum]:
     """The spectrum of a row, made of its columns as that of any table."""
     mode = str(row.get("mode") or "").lower()
     if "raman" in mode:
-        raise ValueError("X-ray Raman scattering has energy losses, no photon energies")
+        raise ValueError("X-ray Raman scattering has energy losses, no photon energies; choose another with scan=")
     energy = _numbers(row, "energy")
     if energy is None:
-        raise ValueError("it has no energies")
+        raise ValueError("it has no energies; choose another with scan=")
     unit = str(row.get("energy_units") or "").strip().lower()
     columns = {_ENERGY_NAMES.get(unit, "energy"): energy}
     for key, name in _SIGNALS.items():
@@ -196,7 +196,10 @@ def _spectra(row: dict[str, Any], path: Path, choice: Choice) -> list[Spectrum]:
             continue
         if values.size not in (1, energy.size):
             # Without it, another column would be taken for the signal.
-            raise ValueError(f"its {key} has {values.size} numbers for {energy.size} energies")
+            raise ValueError(
+                f"its {key} has {values.size} numbers for {energy.size} energies; "
+                "choose another with scan=, or export it again"
+            )
         columns[name] = np.broadcast_to(values, energy.shape)
     if choice == NOTHING and {"itrans", "ifluor"} <= set(columns):
         del columns["itrans" if mode.startswith(("fluo", "herfd", "elec", "xeol")) else "ifluor"]
@@ -223,4 +226,4 @@ def _numbers(row: dict[str, Any], key: str) -> NDArray[np.float64] | None:
             raise ValueError
         return np.array(values, np.float64)
     except (ValueError, RecursionError, OverflowError):
-        raise ValueError(f"its {key} is no list of numbers") from None
+        raise ValueError(f"its {key} is no list of numbers; choose another with scan=, or export it again") from None

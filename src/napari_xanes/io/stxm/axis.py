@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.energy_limits import SOFT_KEV_BELOW, looks_like_energies
 from napari_xanes.io.files import files_in, lines_of, link_warnings, read_text
@@ -83,13 +84,17 @@ def _parse_sidecar(path: Path) -> _Sidecar:
         x, y = ((float(line[0]), float(line[1])) for line in lines[1:3])
         images = int(lines[3][0])
         if len(lines) < 4 + images:
-            raise ValueError(f"{len(lines) - 4} energies instead of {images}")
+            raise ValueError(f"{len(lines) - 4} energies instead of {images}; {ways_out.COPY}")
         energy = np.array([float(line[0]) for line in lines[4 : 4 + images]])
         dwell = [float(line[-1]) if len(line) > 1 else np.nan for line in lines[4 + images : 4 + 2 * images]]
     except (ValueError, IndexError, OverflowError) as error:
-        raise ValueError(f"{path.name} is no text of aXis2000 ({error})") from None
+        raise ValueError(
+            f"{path.name} is no text of aXis2000 ({error}); save the stack again in aXis2000 as .ncb"
+        ) from None
     if min(columns, rows, images) < 1 or scale == 0 or not np.isfinite([scale, *x, *y]).all():
-        raise ValueError(f"{path.name} announces {columns} x {rows} pixels, {images} images and the scale {scale:g}")
+        raise ValueError(
+            f"{path.name} announces {columns} x {rows} pixels, {images} images and the scale {scale:g}; {ways_out.COPY}"
+        )
     return _Sidecar((images, rows, columns), scale, x, y, energy, np.array(dwell))
 
 

@@ -68,7 +68,7 @@ def header(path: Path) -> Header:
     with path.open("rb") as file:
         content = file.read(_MOST_HEADER)
     if not is_netcdf3(content):
-        raise ValueError(f"{path.name}: not a netCDF-3 file")
+        raise ValueError(f"{path.name}: not a netCDF-3 file; convert it, with nccopy -k classic")
     cursor = _Cursor(content, path)
     cursor.take(8)  # magic and number of records
     dimensions = [(cursor.name(), cursor.number()) for _ in range(cursor.count(_DIMENSION))]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.energies import given_energies, to_ev
 from napari_xanes.io.energy_limits import SOFT_KEV_BELOW
 from napari_xanes.io.files import files_in, inside, lines_of, link_warnings, read_text, starts_with
@@ -37,7 +38,11 @@ def why_not_readable(path: Path) -> str | None:
             problem = f"the folder holds {len(headers)} .hdr files of STXM_Control; open one .hdr"
             return "; ".join([problem, *link_warnings(files_in(path, (".hdr",))[1])])
         return None
-    return None if _MARK in starts_with(path, 4096) else "no ScanDefinition at its beginning"
+    return (
+        None
+        if _MARK in starts_with(path, 4096)
+        else ("no ScanDefinition at its beginning; open the .hdr that lies beside the .xim images")
+    )
 
 
 def _headers(folder: Path) -> list[Path]:
@@ -70,7 +75,7 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> R
     header = _headers(path)[0] if path.is_dir() else path
     scan = parse_header(read_text(header, limit=_TEXT_BYTES)).get("ScanDefinition")
     if not isinstance(scan, Mapping):
-        raise ValueError("the header has no ScanDefinition block")
+        raise ValueError(f"the header has no ScanDefinition block; {ways_out.COPY}")
     regions, available = _choices(scan)
     at = selected_index(select, available)
     letter, region = _LETTERS[at // len(regions)], at % len(regions)
@@ -80,7 +85,7 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> R
     planned = _points(scan, "StackAxis")
     energy, unit = to_ev(planned, _text(scan, "StackAxis", "Unit"), kev_below=SOFT_KEV_BELOW)
     if energy.size > _MOST_IMAGES:
-        raise ValueError(f"the header names {energy.size} energies, more than any scan has")
+        raise ValueError(f"the header names {energy.size} energies, more than any scan has; {ways_out.COPY}")
     names = [f"{header.stem}_{letter}{i:03d}" for i in range(energy.size)]
     if len(regions) > 1:
         names = [f"{name}{region}" for name in names]
@@ -114,7 +119,7 @@ def _choices(scan: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], list[str
     """
     regions, channels = _blocks(scan, "Regions"), _blocks(scan, "Channels")
     if not 0 < len(regions) <= _MOST_REGIONS:
-        raise ValueError(f"the header names {len(regions) or 'no'} regions")
+        raise ValueError(f"the header names {len(regions) or 'no'} regions; {ways_out.COPY}")
     channel_names = [str(channel.get("Name", f"channel {i}")) for i, channel in enumerate(channels)]
     detectors = [
         f"{name} ({letter})" if channel_names.count(name) > 1 else name
@@ -138,12 +143,14 @@ def _small_scan(
     names = [_text(region, axis, "Name").lower() for axis in ("PAxis", "QAxis")]
     is_line = "energy" in names[0] or "energy" in names[1]
     if not is_line and ("focus" in kind.lower() or "image" not in f"{kind} {flags}".lower()):
-        way = "; read its .xsp with read_spectra" if "point" in kind.lower() else ""
-        raise ValueError(f"no image stack but a {kind or 'scan of unknown type'!r} ({flags or 'no flags'}){way}")
+        way = "read its .xsp with read_spectra" if "point" in kind.lower() else "open a scan over energies"
+        raise ValueError(f"no image stack but a {kind or 'scan of unknown type'!r} ({flags or 'no flags'}); {way}")
     digit = str(at % len(regions)) if len(regions) > 1 else ""
     path = header.parent / f"{header.stem}_{_LETTERS[at // len(regions)]}{digit}.xim"
     if not path.is_file():
-        raise FileNotFoundError(f"{path.name}, the image of the scan, is not there")
+        raise FileNotFoundError(
+            f"{path.name}, the image of the scan, is not there; copy the .xim images beside the header"
+        )
     x, y = (_points(region, axis) for axis in ("PAxis", "QAxis"))
     image = _image(path, (y.size, x.size))
     metadata: dict[str, Any] = {"available": available, "detector": available[at]}
@@ -180,7 +187,7 @@ def _points(block: Mapping[str, Any], axis: str) -> NDArray[np.float64]:
     fields = block.get(axis)
     points = fields.get("Points") if isinstance(fields, Mapping) else None
     if not isinstance(points, list) or not points or not all(isinstance(p, float) for p in points):
-        raise ValueError(f"the header has no list of points for {axis}")
+        raise ValueError(f"the header has no list of points for {axis}; {ways_out.COPY}")
     return np.array(points)
 
 
@@ -209,7 +216,13 @@ def _images(paths: list[Path], shape: tuple[int, int]) -> tuple[NDArray[np.float
         except ValueError as error:
             problem = problem or str(error)
     if not frames:
-        raise FileNotFoundError(problem or f"none of the {len(paths)} images is there; the first is {paths[0].name}")
+        raise FileNotFoundError(
+            problem
+            or (
+                f"none of the {len(paths)} images is there; the first is {paths[0].name}; "
+                "copy the .xim images beside the header"
+            )
+        )
     return np.stack(frames), is_complete
 
 
@@ -230,7 +243,9 @@ def _image(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
         if not line.strip():
             continue
         if len(line) > _LONGEST_NUMBER * shape[1]:
-            raise ValueError(f"{path.name}: a row has {len(line)} signs, the header announces {shape[1]} values")
+            raise ValueError(
+                f"{path.name}: a row has {len(line)} signs, the header announces {shape[1]} values; {ways_out.COPY}"
+            )
         try:
             rows.append(np.array(line.split(), dtype=np.float32))
         except ValueError as error:
@@ -239,7 +254,9 @@ def _image(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
             break
     if len(rows) != shape[0] or rows[-1].size != shape[1]:
         size = rows[-1].size if rows else 0
-        raise ValueError(f"{path.name}: {len(rows)} rows, the last of {size} values; the header announces {shape}")
+        raise ValueError(
+            f"{path.name}: {len(rows)} rows, the last of {size} values; the header announces {shape}; {ways_out.COPY}"
+        )
     return np.stack(rows)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.energies import TEXT_BYTES, first_column
 from napari_xanes.io.files import inside, lines_of, link_warnings, read_text
 from napari_xanes.io.reading import read_i0
@@ -92,14 +93,14 @@ def _i0_of(path: Path, energy: NDArray[np.float64], is_complete: NDArray[np.bool
     if single is not None:
         values = single[is_complete] if single.size == is_complete.size else single
         if values.size != energy.size:
-            raise ValueError(f"it has {single.size} numbers for {is_complete.size} images")
+            raise ValueError(f"it has {single.size} numbers for {is_complete.size} images; {ways_out.ONE_EACH}")
     else:
         spectrum = read_i0(path)
         values = spectrum.at(energy)
         if not np.isfinite(values).all():
             raise ValueError(
                 f"it covers {spectrum.energy[0]:g} to {spectrum.energy[-1]:g} eV, the stack {energy.min():g} to "
-                f"{energy.max():g} eV"
+                f"{energy.max():g} eV; give I0 over all energies by i0="
             )
     if not (values > 0).all():
         raise ValueError(f"I0 must be positive, its lowest value is {values.min():g}")
@@ -133,12 +134,12 @@ def _rows(path: Path) -> NDArray[np.float64]:
         except ValueError:
             if not rows:
                 continue
-            raise ValueError(f"line {number} is no row of numbers") from None
+            raise ValueError(f"line {number} is no row of numbers; {ways_out.CORRECT_LINE}") from None
         if len(row) > _MOST_COLUMNS or (rows and len(row) != len(rows[0])):
-            raise ValueError(f"line {number} has {len(row)} numbers")
+            raise ValueError(f"line {number} has {len(row)} numbers; {ways_out.CORRECT_LINE}")
         rows.append(row)
     if not rows or len(rows[0]) < 2:
-        raise ValueError("it holds no rows of two or more numbers")
+        raise ValueError("it holds no rows of two or more numbers; write one row for each image")
     return np.array(rows)
 
 

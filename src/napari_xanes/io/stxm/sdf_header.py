@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from napari_xanes.io import ways_out
+
 _TOKEN = re.compile(r'"([^"]*)"|([{}(),;=])|([^\s{}(),;="]+)')
 _MOST_NESTED = 30
 
@@ -70,7 +72,7 @@ class _Parser:
 
     def value(self, depth: int) -> Any:
         if depth > _MOST_NESTED:
-            raise ValueError("the header's blocks are nested too deeply")
+            raise ValueError(f"the header's blocks are nested too deeply; {ways_out.COPY}")
         sign = self.peek()
         if sign == "{":
             self.next()
@@ -90,7 +92,7 @@ class _Parser:
             if sign in (",", ";"):
                 self.next()
             elif sign in ("}", "="):
-                raise ValueError(f"the header has {sign!r} inside a list")
+                raise ValueError(f"the header has {sign!r} inside a list; {ways_out.COPY}")
             else:
                 values.append(self.value(depth))
         self.next()
@@ -98,7 +100,7 @@ class _Parser:
             return values
         if values[0] != len(values) - 1:
             count = f"{values[0]:.0f}" if isinstance(values[0], float) else repr(values[0])
-            raise ValueError(f"the header announces {count} items in a list of {len(values) - 1}")
+            raise ValueError(f"the header announces {count} items in a list of {len(values) - 1}; {ways_out.COPY}")
         return values[1:]
 
 

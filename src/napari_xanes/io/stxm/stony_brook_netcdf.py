@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.energy_limits import HIGHEST, LOWEST
 from napari_xanes.io.files import files_in, link_warnings, starts_with
 from napari_xanes.io.part import Part
@@ -135,7 +136,7 @@ def _parse(path: Path) -> _Scan:
     content = header(path)
     images = content.variables.get("image_data")
     if images is None or not {_FAST, _SLOW} <= set(images.dimensions) or len(images.shape) > 3 or 0 in images.shape:
-        raise ValueError(f"{path.name}: no image_data of n_fast_pixels and n_slow_pixels in it")
+        raise ValueError(f"{path.name}: no image_data of n_fast_pixels and n_slow_pixels in it; {ways_out.SAVE_AS}")
     devices = [_text(content, f"{axis}_device_name") for axis in ("fast", "slow")]
     if any(name and not name.startswith(axis) for name, axis in zip(devices, "XY", strict=True)):
         raise ValueError(f"{path.name}: a scan of {' and '.join(devices)}, not an image of x and y")

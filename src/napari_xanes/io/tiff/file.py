@@ -12,7 +12,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_xanes.io import allocation_limits, frames
+from napari_xanes.io import allocation_limits, frames, ways_out
 from napari_xanes.io.array_notes import MOST_ARRAYS, FoundArray, note_file, note_read
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.length_units import length_in_um
@@ -190,7 +190,7 @@ class _LazyPages:
 
     def _page(self, page: tifffile.TiffPage | tifffile.TiffFrame | None, number: int) -> NDArray[Any]:
         if page is None:
-            raise OSError(f"{self.path}: image {number} is missing in it")
+            raise OSError(f"{self.path}: image {number} is missing in it; {ways_out.COPY}")
         return pixels(page)
 
 

@@ -37,7 +37,7 @@ def why_not_readable(folder: Path, files: Sequence[Path], energies: Any = None) 
     if not files:
         return "; ".join(["no TIFF files in the folder", *links_in(folder)])
     if not is_tiff(files[0]):
-        return f"{files[0].name} is not a TIFF file"
+        return f"{files[0].name} is not a TIFF file; move it elsewhere, or save it again"
     return why_no_energies(folder, files, energies)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.metadata_json import (
     expect,
     fetch_inline,
@@ -41,7 +42,7 @@ def read_maps(path: Path) -> MapSet:
     with open_tiff(path) as tiff:
         notes = own_notes(tiff, MAPS)
         if notes is None:
-            raise ValueError("not written by napari-xanes")
+            raise ValueError(f"not written by napari-xanes; {ways_out.MAPS_ONLY}")
         planes = pixels(images(tiff, own=True)).reshape(-1, *parse_shape(notes["shape"]))
     if planes.dtype != np.float32:
         raise ValueError(f"its images are {planes.dtype}, not float32: the file is damaged or was changed")

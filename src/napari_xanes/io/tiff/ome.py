@@ -44,7 +44,7 @@ def ome_header(description: str) -> Ome | None:
     if "<OME" not in description[:4096] or len(description) > _LONGEST:
         return None
     if "<!DOCTYPE" in description or "<!ENTITY" in description:
-        raise ValueError("its OME header defines entities, which are not followed")
+        raise ValueError("its OME header defines entities, which are not followed; save it again as OME-TIFF")
     try:
         # No entity is defined (above), so nothing can be expanded or fetched.
         root = ElementTree.fromstring(description)
@@ -56,7 +56,7 @@ def ome_header(description: str) -> Ome | None:
     order = pixels.get("DimensionOrder", "XYCZT")
     lengths = {axis: int(pixels.get(f"Size{axis}", 1)) for axis in "CZT"}
     if sorted(order) != sorted("XYCZT") or min(lengths.values()) < 1:
-        raise ValueError(f"its OME header has the axes {order} of lengths {lengths}")
+        raise ValueError(f"its OME header has the axes {order} of lengths {lengths}; save it again as OME-TIFF")
     counts = [lengths[axis] for axis in reversed(order[2:])]
     names = tuple(channel.get("Name", "") for channel in pixels.findall("{*}Channel"))
     return Ome(

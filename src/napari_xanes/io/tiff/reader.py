@@ -52,7 +52,7 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
         if own_notes(tiff, STACK):
             return None
         if own_notes(tiff, MAPS):
-            return "it holds parameter maps; napari_xanes.read_maps reads them"
+            return "it holds parameter maps; open it with napari_xanes.read_maps"
         if not tiff.series:
             return "it holds no image; save the images again as TIFF"
         axes, shape = tiff.series[main_series(tiff)].axes, tiff.series[main_series(tiff)].shape

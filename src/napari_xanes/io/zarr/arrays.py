@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_xanes.io import allocation_limits, frames
+from napari_xanes.io import allocation_limits, frames, ways_out
 from napari_xanes.io.array_notes import FoundArray, note_read
 from napari_xanes.io.read_errors import DAMAGE_ERRORS
 from napari_xanes.io.unchanged import FileState
@@ -141,11 +141,11 @@ def checked(array: Any, root: Path, *, complete: bool = False) -> StoredArray:
         files can be.
     """
     if not hasattr(array, "chunks") or array.dtype.kind not in "fiub":
-        raise ValueError(f"{getattr(array, 'path', 'it')} is no array of numbers")
+        raise ValueError(f"{getattr(array, 'path', 'it')} is no array of numbers; {ways_out.WRITE_ZARR}")
     name = array.path or "the array"
     compressors = _known_compressors(array, name)
     if 0 in (array.shards or array.chunks) and array.size:
-        raise ValueError(f"{array.path} has chunks of shape {array.shards or array.chunks}")
+        raise ValueError(f"{array.path} has chunks of shape {array.shards or array.chunks}; {ways_out.WRITE_ZARR}")
     _check_size(array, root / array.path, name)
     files = chunk_files(array)
     found = found_chunks(array, root / array.path, files)
@@ -157,7 +157,9 @@ def checked(array: Any, root: Path, *, complete: bool = False) -> StoredArray:
             'read it with gaps, set "complete" to false in its attribute napari_xanes'
         )
     if found.size and (not found.any() or (found.size > _MANY_CHUNKS and found.sum() < found.size // 100)):
-        raise ValueError(f"{name} has {found.size} chunks, of which {found.sum() or 'none'} is there")
+        raise ValueError(
+            f"{name} has {found.size} chunks, of which {found.sum() or 'none'} is there; copy the whole folder again"
+        )
     if len(missing) and array.dtype.kind == "f":
         array = filled_with_nan(array)
     _keep_rules(array, files, found if array.shards is None else files.found(root / array.path), compressors)
@@ -169,10 +171,10 @@ def _known_compressors(array: Any, name: str) -> list[str]:
     metadata = array.metadata.to_dict()
     codecs = _codecs([metadata.get(key) for key in ("filters", "compressor", "codecs")])
     if unknown := sorted(codecs.difference(_CODECS)):
-        raise ValueError(f"{name} uses the unsupported codec {unknown[0]!r}")
+        raise ValueError(f"{name} uses the unsupported codec {unknown[0]!r}; {ways_out.WRITE_ZARR}")
     compressors = sorted(codecs.intersection(_COMPRESSORS))
     if len(compressors) > 1:
-        raise ValueError(f"{name} is compressed more than once ({', '.join(compressors)})")
+        raise ValueError(f"{name} is compressed more than once ({', '.join(compressors)}); {ways_out.WRITE_ZARR}")
     return compressors
 
 
@@ -186,7 +188,8 @@ def _check_size(array: Any, folder: Path, name: str) -> None:
     min_bytes = max(n_bytes // _MOST_COMPRESSED, piece - allocation_limits.ONE_PIECE)
     if max(n_bytes, 2 * piece) > allocation_limits.BASE_ALLOWANCE and not holds(folder, min_bytes):
         raise ValueError(
-            f"{name} promises {n_bytes >> 20} MB and {piece >> 20} MB in one piece, but its files are far too small"
+            f"{name} promises {n_bytes >> 20} MB and {piece >> 20} MB in one piece, but its files are far too small; "
+            "copy the whole folder again"
         )
 
 

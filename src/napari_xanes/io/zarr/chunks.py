@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.files import inside
 from napari_xanes.io.special_files import refuse_special_file
 
@@ -81,7 +82,9 @@ class ChunkFiles:
                 found[(*place, number)] = True
             elif entry.is_dir():
                 if entry.is_symlink() and not inside(folder, here / entry.name):
-                    raise OSError(f"{entry.path} leads out of the folder, which is not followed")
+                    raise OSError(
+                        f"{entry.path} leads out of the folder, which is not followed; {ways_out.NOT_FOLLOWED}"
+                    )
                 self._look(here / entry.name, folder, (*place, number), found)
 
 
@@ -123,7 +126,9 @@ def chunk_files(array: Any) -> ChunkFiles:
         return ChunkFiles(grid, "", metadata.dimension_separator)
     encoding = metadata.chunk_key_encoding
     if encoding.name not in ("default", "v2"):
-        raise ValueError(f"{array.path or 'the array'} names its chunks by the unknown rule {encoding.name!r}")
+        raise ValueError(
+            f"{array.path or 'the array'} names its chunks by the unknown rule {encoding.name!r}; {ways_out.WRITE_ZARR}"
+        )
     return ChunkFiles(grid, "c" if encoding.name == "default" else "", encoding.separator)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.energy_limits import looks_like_energies
 from napari_xanes.io.energy_names import energies_in
@@ -88,7 +89,7 @@ class Image:
         candidates = [n for n in self.others if data.shape[n] == n_energies]
         axis = self.energy_axis if self.energy_axis is not None else (candidates[0] if candidates else None)
         if axis is None:
-            raise ValueError(f"{n_energies} energies for an image of shape {data.shape}")
+            raise ValueError(f"{n_energies} energies for an image of shape {data.shape}; {ways_out.ONE_EACH}")
         slice_axes = [n for n in self.others if n != axis and data.shape[n] > 1]
         if len(slice_axes) > 1:
             raise ValueError(f"an image of shape {data.shape} has too many axes; write one field or time at a time")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.metadata_json import expect_mappings, parse_numbers
 
 _KEY = "coordinateTransformations"
@@ -71,7 +72,7 @@ def _axes(letters: Any, n_axes: int) -> Axes:
         raise ValueError(f"its OME metadata have {letters!r} as axes: damaged; copy it again")
     axes = tuple(axis if isinstance(axis, dict) else {"name": str(axis)} for axis in letters)
     if len(axes) != n_axes:
-        raise ValueError(f"{len(axes)} axes are named for an image of {n_axes} axes")
+        raise ValueError(f"{len(axes)} axes are named for an image of {n_axes} axes; {ways_out.WRITE_ZARR}")
     return axes
 
 

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.allocation_limits import LONGEST_LIST, with_memory_limit
 from napari_xanes.io.energies import given_energies, to_ev
 from napari_xanes.io.energy_limits import looks_like_energies
@@ -49,9 +50,9 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
         return "not a folder with zarr.json, .zgroup or .zarray"
     try:
         if not inside(path, marks[0]):
-            raise ValueError("it leads out of the folder, which is not followed")
+            raise ValueError(f"it leads out of the folder, which is not followed; {ways_out.NOT_FOLLOWED}")
         if not isinstance(json.loads(read_text(marks[0])), dict):
-            raise ValueError("it is no JSON object")
+            raise ValueError(f"it is no JSON object; {ways_out.COPY}")
     except ValueError as error:
         raise ValueError(f"{marks[0]}: damaged; copy it again ({error})") from None
     from napari_xanes.io.zarr.store import open_store
@@ -62,7 +63,7 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
             return None
         image = image_of(root)
         if image is None:
-            return "no image stack in it, neither OME multiscales nor one array (E, Y, X)"
+            return "no image stack in it, neither OME multiscales nor one array (E, Y, X); open the folder of the array"
         if energies is None and _energies(path, root, image) is None:
             return "no energies in it: put them into an array 'energy', or pass energies="
     except NotUsedError as error:
@@ -97,7 +98,7 @@ def _read(path: Path, energies: Any) -> RawStack:
         return _read_own(path, root)
     image = image_of(root)
     if image is None:
-        raise ValueError("no image stack in it")
+        raise ValueError("no image stack in it; open the folder of the array")
     stored = checked(image.array, path)
     data = load(stored)
     if energies is not None:

@@ -10,6 +10,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
+from napari_xanes.io import ways_out
 from napari_xanes.io.array_notes import note_file
 from napari_xanes.io.files import inside
 from napari_xanes.io.special_files import refuse_special_file
@@ -77,7 +78,9 @@ class SafeFolder(LocalStore):
         self._check_state(key)
         path = self.root / key
         if not inside(self.root, path):
-            raise OSError(f"{key} leads out of the folder to {path.resolve()}, which is not followed")
+            raise OSError(
+                f"{key} leads out of the folder to {path.resolve()}, which is not followed; {ways_out.NOT_FOLLOWED}"
+            )
         refuse_special_file(path)
 
     def _checked_content(self, key: str, packed: Buffer | None, *, is_whole: bool) -> Buffer | None:
@@ -89,7 +92,7 @@ class SafeFolder(LocalStore):
             return packed
         rules.metadata.check()
         if packed is None and key not in rules.absent:
-            raise OSError(f"{self.root / key} is missing")
+            raise OSError(f"{self.root / key} is missing; copy the whole folder again")
         if packed is None or not is_whole or not rules.codec:
             return packed
         if unpacked_size(rules.codec, packed.to_bytes(), rules.max_bytes) > rules.max_bytes:
@@ -138,7 +141,7 @@ def open_store(path: Path) -> Any:
     store = SafeFolder(path.resolve())
     note_file(store.root, arrays_in)
     if links := [name for name in _ROOTS if not inside(path, path / name)]:
-        raise OSError(f"{path}: {links[0]} leads out of the folder, which is not followed")
+        raise OSError(f"{path}: {links[0]} leads out of the folder, which is not followed; {ways_out.NOT_FOLLOWED}")
     version: Literal[2, 3] = 3 if (path / "zarr.json").is_file() else 2
     with zarr_errors():
         return _root(store, path, version)

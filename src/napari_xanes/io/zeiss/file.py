@@ -15,6 +15,7 @@ import olefile
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array
+from napari_xanes.io import ways_out
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.unchanged import only_unchanged
 
@@ -192,7 +193,9 @@ def reference_loader(content: Content) -> Callable[[], NDArray[Any]]:
 
 def _check_size(path: Path, n_images: int, shape: tuple[int, int], n_bytes: int) -> None:
     if not 0 <= n_images <= _MOST_IMAGES:
-        raise ValueError(f"{path}: the header promises {n_images} images, more than any such file holds")
+        raise ValueError(
+            f"{path}: the header promises {n_images} images, more than any such file holds; {ways_out.COPY}"
+        )
     if min(shape) < 1 or (n_images and n_bytes > path.stat().st_size):
         raise ValueError(
             f"{path}: the header promises images of {shape[0]} x {shape[1]} pixels, the file is smaller: cut short; "

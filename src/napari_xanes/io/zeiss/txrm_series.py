@@ -150,8 +150,8 @@ def _parse(path: Path) -> Tomography:
         If it is a reference, or a stack of several energies.
     """
     if REFERENCE_NAME.search(path.stem):
-        raise ValueError("a reference by its name; only references within a file are applied")
+        raise ValueError("a reference by its name; only references within a file are applied; leave it out")
     tomography = parse_tomography(path)
     if not tomography.has_one_energy:
-        raise ValueError("a stack of several energies by itself")
+        raise ValueError("a stack of several energies by itself; open it alone")
     return tomography

@@ -54,7 +54,7 @@ def _why_alone(path: Path) -> str | None:
     names, links = _in_folder(path)
     scan = scan_of(path, names)
     if scan is None:
-        return "a reference without images that belong to it"
+        return "a reference without images that belong to it; open the images of the sample with it"
     energies = {image.energy for image in images_of(names, scan)}
     is_alone = len(energies) < 2 and not references_of(names, scan)
     return "; ".join(["no .xrm of other energies beside it", *links]) if is_alone else None

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from napari_xanes.live.running.spectra import RunningMoments
-from napari_xanes.maps import fit_references
+from napari_xanes.maps.references import fit_references
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.stack import Quantity, SpectralStack
 

@@ -1,0 +1,73 @@
+"""Files that no format can have, whatever their name: empty, not copied completely, packed, of other programs."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+from napari_xanes.io.files import starts_with
+
+_HEAD = 4096
+
+_PROGRAMS: tuple[tuple[bytes, str, str], ...] = (
+    (b"version https://git-lfs", "a pointer of Git LFS", "fetch the file itself by git lfs pull"),
+    (b"/annex/objects", "a pointer of git-annex", "fetch the file itself by git annex get"),
+    (b"\x1f\x8b", "packed by gzip", "unpack it first"),
+    (b"BZh", "packed by bzip2", "unpack it first"),
+    (b"\xfd7zXZ\0", "packed by xz", "unpack it first"),
+    (b"7z\xbc\xaf\x27\x1c", "packed by 7-Zip", "unpack it first"),
+    (b"Rar!\x1a\x07", "packed by RAR", "unpack it first"),
+    (b"\x89PNG\r\n", "a picture (PNG), without the numbers of the detector", "save TIFF of 16 or 32 bits"),
+    (b"\xff\xd8\xff", "a picture (JPEG), without the numbers of the detector", "save TIFF of 16 or 32 bits"),
+    (b"GIF8", "a picture (GIF), without the numbers of the detector", "save TIFF of 16 or 32 bits"),
+    (b"%PDF", "a PDF", "save the numbers themselves as text"),
+    (b"MATLAB 5", "a file of MATLAB", "load it by scipy.io.loadmat, and save its arrays as .npz (data, energy)"),
+    (b"\0\0\0\x03", "of DigitalMicrograph", "open it in HyperSpy, and save TIFF with a text of its energies"),
+    (b"\0\0\0\x04", "of DigitalMicrograph", "open it in HyperSpy, and save TIFF with a text of its energies"),
+    (b"SIMPLE  =", "FITS", "open it in ImageJ, and save TIFF with a text of the energies"),
+    (b"###CBF: ", "CBF", "convert it by fabio to EDF or TIFF, with the energies in the names"),
+    (b"PCO-", "an image of PCO (.b16)", "save TIFF of 16 bits, with the energies in the names"),
+    (b"<!doctype html", "a web page", "download the file itself, logged in where that is needed"),
+    (b"<html", "a web page", "download the file itself, logged in where that is needed"),
+)
+"""Beginning of a file, what it is, and the way out. No format of napari-xanes has content that begins so."""
+
+
+def why_foreign(path: Path) -> str | None:
+    """Return what a file is that no format reads, and what to do; None if nothing is known of it.
+
+    Parameters
+    ----------
+    path : Path
+        A file that every format refused.
+    """
+    if not path.is_file():
+        return None
+    head = starts_with(path, _HEAD)
+    if not head:
+        return "it is empty; wait until it is written, or copy it again"
+    if not any(head):
+        return f"its first {len(head)} bytes are zero, so it was not copied completely; copy it again"
+    if head.startswith(b"PK\x03\x04"):
+        if b"[Content_Types].xml" in head or b"xl/" in head:
+            return "it is a workbook of Excel; save the sheet as CSV"
+        if b".npy" in head:
+            return None  # an archive of NumPy, of which its reader says more
+        return "it is packed by ZIP; unpack it first"
+    if head.startswith(b"\x1f\x8b") and _is_project(head):
+        return None
+    if head[257:262] == b"ustar":
+        return "it is packed by tar; unpack it first"
+    begin = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    for mark, what, way in _PROGRAMS:
+        if head.startswith(mark) or begin.startswith(mark):
+            return f"it is {what}; {way}"
+    return None
+
+
+def _is_project(head: bytes) -> bool:
+    """Whether gzip holds a project of Athena or Larch, of which readers of spectra say more."""
+    try:
+        return zlib.decompressobj(31).decompress(head, 64).startswith((b"# Athena", b"# Larch"))
+    except zlib.error:
+        return False

@@ -1,0 +1,67 @@
+"""Files that no format can have: what they are, and what to do."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+import zipfile
+
+import numpy as np
+import pytest
+
+import napari_xanes as nx
+from napari_xanes.io.foreign_content import why_foreign
+
+
+def zipped(name: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(name, "1 2\n")
+    return packed.getvalue()
+
+
+def tarred() -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("scan.h5"))
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is empty; wait until it is written, or copy it again"),
+        (bytes(5000), "its first 4096 bytes are zero, so it was not copied completely; copy it again"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n",
+            "fetch the file itself by git lfs pull",
+        ),
+        (b"/annex/objects/SHA256E-s3--1.h5\n", "fetch the file itself by git annex get"),
+        (b"\n<!DOCTYPE html><html>Log in</html>", "a web page; download the file itself"),
+        (zipped("scan.h5"), "it is packed by ZIP; unpack it first"),
+        (zipped("[Content_Types].xml"), "it is a workbook of Excel; save the sheet as CSV"),
+        (gzip.compress(b"7112 1\n"), "it is packed by gzip; unpack it first"),
+        (tarred(), "it is packed by tar; unpack it first"),
+        (b"\x89PNG\r\n\x1a\n", "save TIFF of 16 or 32 bits"),
+        (b"MATLAB 5.0 MAT-file, Platform: GLNXA64", "load it by scipy.io.loadmat"),
+        (b"SIMPLE  =                    T", "open it in ImageJ"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".h5", ".tif", ".txt", ".xyz"])
+@pytest.mark.parametrize("read", [nx.read, nx.read_spectra])
+def test_the_way_out_stands_in_the_error(tmp_path, content, reason, suffix, read):
+    path = tmp_path / f"scan{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="that napari-xanes can read") as caught:
+        read(path)
+    assert reason in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_what_readers_know_is_not_foreign(tmp_path):
+    np.savez(tmp_path / "a.npz", data=np.ones(3))
+    (tmp_path / "b.prj").write_bytes(gzip.compress(b"# Athena project file -- Demeter version 0.9.26\n"))
+    (tmp_path / "c.txt").write_bytes(b"7112 1\n")
+    assert [why_foreign(path) for path in sorted(tmp_path.iterdir())] == [None] * 3
+    assert why_foreign(tmp_path) is None
