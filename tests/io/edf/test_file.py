@@ -116,3 +116,27 @@ def test_a_long_header_is_not_stored(tmp_path):
     path.write_bytes(edf(picture(1), {f"k{i}": i for i in range(30_000)}))
     with pytest.raises(ValueError, match="has no end"):
         edf_file.read_frames(path)
+
+
+def general(**entries):
+    text = "{\nEDF_DataFormatVersion = 2.40 ;\nEDF_DataBlocks = 4 ;\nEDF_BlockBoundary = 512 ;\nEDF_BinarySize = 0 ;\n"
+    text += "".join(f"{key} = {value} ;\n" for key, value in entries.items())
+    return (text + " " * (-(len(text) + 2) % 512) + "}\n").encode()
+
+
+def test_a_general_block_gives_what_images_lack_and_blocks_of_errors_are_no_images(tmp_path):
+    blocks = [general(energy=7.1, ByteOrder="LowByteFirst")]
+    for number in (1, 2):
+        for kind, value in (("Psd", 100 * number), ("Error", 1)):
+            header = {"EDF_DataBlockID": f"{number}.Image.{kind}", "HeaderID": None, "ByteOrder": None}
+            blocks.append(edf(picture(value), header | ({"energy": 7.2} if number == 2 else {})))
+    (tmp_path / "scan.edf").write_bytes(b"".join(blocks))
+    stack = io.read(tmp_path / "scan.edf")
+    np.testing.assert_array_equal(stack.energy, [7100, 7200])
+    np.testing.assert_array_equal(stack.data, [picture(100), picture(200)])
+
+
+def test_a_general_block_alone_holds_no_image(tmp_path):
+    (tmp_path / "scan.edf").write_bytes(general())
+    with pytest.raises((OSError, ValueError), match="scan"):
+        io.read(tmp_path / "scan.edf")

@@ -81,3 +81,18 @@ def test_complex_numbers_of_hdf5_2(kind, dtype, tmp_path, frames):
     stack = io.read(tmp_path)
     np.testing.assert_allclose(stack.data, frames, rtol=1e-6)
     assert (stack.quantity, stack.energy.tolist()) == ("transmission", [700, 701, 702, 703])
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ([5e-8, 3e-8], (0.01, 0.01)),
+        ([3e-8, 5e-8, 0], (0.01, 0.01)),
+        ([5e-8, 6e-8], None),
+        ([0, 0], None),
+        ([np.nan, 1], None),
+    ],
+)
+def test_the_size_of_the_image_gives_pixels_where_they_are_square(tmp_path, size, expected):
+    path = write_cxi(tmp_path / "a.cxi", np.ones((3, 5), np.complex64), 710, **{"entry_1/image_1/image_size": size})
+    assert io.read(path).pixel_size == expected

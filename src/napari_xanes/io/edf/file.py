@@ -47,9 +47,23 @@ _ENERGY = ("energy", "photon_energy", "nrj", "mono")
 _MOST_DEGREES = 90.0
 """A motor called mono may be the angle of the monochromator: then it has no unit and no larger number."""
 _EXPOSURE = ("exposure_time", "acq_expo_time", "count_time")
+_GENERAL = "edf_dataformatversion"
+"""Entry of a header without an image: its entries hold for all images that lack them (since format 2)."""
+_BLOCK = "edf_datablockid"
+"""Entry that says what a block holds, such as ``1.Image.Psd`` for an image or ``1.Image.Error`` for its errors."""
 _LISTS = ("counter_mne", "counter_pos", "motor_mne", "motor_pos")
 _SIZES = ("size", "edf_binarysize", "edf_binaryfilename", "compression", "datatype", "byteorder", "datavalueoffset")
-_KEPT = {*_ENERGY, *_EXPOSURE, *_LISTS, *_SIZES, "nb_frames", "roi", *(f"dim_{axis}" for axis in range(1, 10))}
+_KEPT = {
+    *_ENERGY,
+    *_EXPOSURE,
+    *_LISTS,
+    *_SIZES,
+    "nb_frames",
+    "roi",
+    _GENERAL,
+    _BLOCK,
+    *(f"dim_{axis}" for axis in range(1, 10)),
+}
 
 
 @dataclass(frozen=True)
@@ -93,7 +107,8 @@ def why_not_edf(path: Path) -> str | None:
     first = starts_with(path, _FIRST_BYTES).lstrip(_BLANK)
     if not first.startswith(b"{"):
         return "not an EDF file, which begins with {"
-    if len({key.lower() for key in _KEYS.findall(_HEADER_END.split(first)[0])}) < 3:
+    header = _HEADER_END.split(first)[0]
+    if _GENERAL.encode() not in header.lower() and len({key.lower() for key in _KEYS.findall(header)}) < 3:
         return "not an EDF file, its header names neither Dim_1 nor DataType nor ByteOrder"
     return None
 
@@ -109,6 +124,7 @@ def read_frames(path: Path) -> tuple[list[Frame], bool]:
         If the first header is not understood: unknown types, sizes that are no numbers, compressed or external data.
     """
     frames: list[Frame] = []
+    common: dict[str, str] = {}
     size = path.stat().st_size
     with path.open("rb") as file:
         start = 0
@@ -118,6 +134,11 @@ def read_frames(path: Path) -> tuple[list[Frame], bool]:
                 header, data = _header(file, path)
                 if header is None:
                     break
+                if _GENERAL in header:
+                    common = {name: value for name, value in header.items() if name not in (_GENERAL, *_SIZES[:4])}
+                    start = data + int(header["edf_binarysize"] if header.get("edf_binarysize", "").isdecimal() else 0)
+                    continue
+                header = common | header
                 shape, dtype, stored = _layout(header, path)
             except ValueError:
                 if frames:
@@ -125,7 +146,8 @@ def read_frames(path: Path) -> tuple[list[Frame], bool]:
                 raise
             if data + shape[0] * shape[1] * dtype.itemsize > size:
                 return frames, True
-            frames.append(Frame(path, data, shape, dtype, header))
+            if header.get(_BLOCK, "").lower().split(".")[2:3] != ["error"]:
+                frames.append(Frame(path, data, shape, dtype, header))
             start = data + stored
     return frames, len(frames) == _MOST_FRAMES
 

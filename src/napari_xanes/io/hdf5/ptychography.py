@@ -87,7 +87,24 @@ def _parse(file: h5py.File, path: Path) -> Part | None:
         raise ValueError(f"/{_IMAGE} must be one image (Y, X), its shape is {shape}")
     note_dataset(image)
     energy, unit = _energy(file)
-    return Part(path, energy, image.shape, np.dtype(np.float32), partial(_transmission, path), unit)
+    load = partial(_transmission, path)
+    return Part(path, energy, image.shape, np.dtype(np.float32), load, unit, pixel_size=_pixel_size(file, image.shape))
+
+
+def _pixel_size(file: h5py.File, shape: tuple[int, int]) -> tuple[float, float] | None:
+    """Return µm per pixel (Y, X) from the size of the image in m; None unless it gives square pixels.
+
+    Which of the lengths is x differs between programs. With square pixels both readings agree or one makes no sense.
+    """
+    field = row(file, "entry_1/image_1/image_size")
+    if field is None or field.size < 2:
+        return None
+    first, second = np.ravel(field[()])[:2].astype(np.float64) * 1e6
+    for height, width in ((second, first), (first, second)):
+        size = (round(float(height) / shape[0], 9), round(float(width) / shape[1], 9))
+        if 0 < size[0] < 1e6 and abs(size[1] / size[0] - 1) < 0.01:
+            return size
+    return None
 
 
 def _energy(file: h5py.File) -> tuple[float | None, str]:
