@@ -41,6 +41,8 @@ _PARAMETERS = {
     "bkg_eshift": "energy_shift",
 }
 _STATEMENT = re.compile(r"^(?:@(\w+)\s*=\s*\(|(\[record\])|\$old_group\s*=\s*'([^']*)')", re.MULTILINE)
+_ESCAPE = re.compile(r"\\(?:x\{([0-9a-fA-F]{1,5})\}|(.))", re.DOTALL)
+"""A sign that Perl escapes, or writes by its number, as of letters beyond ASCII."""
 _TOKEN = re.compile(
     r"""\s*(?:'([^'\\]*(?:\\.[^'\\]*)*)'|"([^"\\]*(?:\\.[^"\\]*)*)"|([\[\](){}])|(=>|,)|([^\s,'"\[\](){}=]+))""",
     re.DOTALL,
@@ -105,7 +107,7 @@ def _perl_records(text: str) -> Iterator[_Record]:
             arguments |= dict(zip(items[::2], items[1::2], strict=False))
         elif statement[1] in _COLUMNS:
             items, at = _list(text, at)
-            columns[statement[1]] = np.array(items, dtype=np.float64)
+            columns[statement[1]] = _numbers_of(items, statement[1])
         elif statement[3]:
             # The oldest projects have no label; the name of the group is what their users saw.
             arguments = {"label": statement[3]}
@@ -124,11 +126,23 @@ def _json_records(text: str) -> Iterator[_Record]:
         given = record.get("args") or {}
         arguments = dict(zip(given[::2], given[1::2], strict=False)) if isinstance(given, list) else dict(given)
         columns = {
-            key: np.array(expect(record[key], list, f"the column {key}"), dtype=np.float64)
-            for key in _COLUMNS
-            if key in record
+            key: _numbers_of(expect(record[key], list, f"the column {key}"), key) for key in _COLUMNS if key in record
         }
         yield {"label": name} | arguments, columns
+
+
+def _numbers_of(items: list[Any], name: str) -> NDArray[np.float64]:
+    """Return a list of a project as numbers.
+
+    Raises
+    ------
+    ValueError
+        If one of them is none, such as one with a decimal comma.
+    """
+    try:
+        return np.array(items, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the list {name} of the project: {error}; save it again in Athena, with points") from None
 
 
 def _unpacked(path: Path) -> bytes:
@@ -182,10 +196,15 @@ def _list(text: str, at: int) -> tuple[list[Any], int]:
         elif len(closing) == 1:
             quoted = single if single is not None else double
             if quoted is not None:
-                items.append(re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL))
+                items.append(_ESCAPE.sub(_letter, quoted))
             elif bare is not None:
                 items.append(bare)
     return items, at
+
+
+def _letter(escape: re.Match[str]) -> str:
+    """Return the sign that Perl escaped; half of a pair of UTF-16 becomes a question mark."""
+    return chr(int(escape[1], 16)).encode("utf-8", "replace").decode() if escape[1] else escape[2]
 
 
 def _spectrum(columns: dict[str, NDArray[np.float64]], arguments: dict[Any, Any], path: Path) -> Spectrum | None:
@@ -206,10 +225,17 @@ def _spectrum(columns: dict[str, NDArray[np.float64]], arguments: dict[Any, Any]
     numbers = {name: _number(arguments, key) for key, name in _PARAMETERS.items()}
     metadata["athena"] = {name: number for name, number in numbers.items() if number is not None}
     energy, deviation = energy + (numbers["energy_shift"] or 0.0), columns.get("stddev")
+    notes = []
+    if not (good := np.isfinite(mu)).all():
+        notes = [f"{np.count_nonzero(~good)} of {mu.size} points have no value and are left out"]
+        deviation = deviation[good] if deviation is not None and deviation.size == mu.size else None
+        energy, mu = energy[good], mu[good]
+        if energy.size < 2:
+            return None
     # The errors of points that are sorted or averaged are not those of single points.
     known = deviation is not None and deviation.size == mu.size and bool((np.diff(energy) > 0).all())
-    mu, energy, notes = ordered(mu, energy)
-    if notes:
+    mu, energy, order_notes = ordered(mu, energy)
+    if notes := [*notes, *order_notes]:
         metadata["notes"] = notes
     sigma = deviation if known and deviation is not None and bool((deviation > 0).all()) else None
     name, valence = str(arguments.get("label") or path.stem), _number(arguments, "valence")
