@@ -1,4 +1,4 @@
-"""Light that passed beside the sample is told by the bend that it gives to the absorption of thick pixels."""
+"""Light beside the sample and lost counts are told by the bend that they give to the signal of thick pixels."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ OXIDES = [
     for name, e0, white, valence in (("two", 8345, 0.65, 2.0), ("three", 8347.2, 0.42, 3.0))
 ]
 WORDS = "thick pixels have smaller edge jumps"
+LOST = "bright pixels have smaller edge jumps"
 
 
 def counts(beside: float = 0.0, photons: float = 20000.0, other: float = 0.0, seed: int = 0) -> SpectralStack:
@@ -92,3 +93,33 @@ def test_pixels_of_one_spectrum_tell_nothing() -> None:
     data = np.repeat(one, 24 * 24).reshape(-1, 24, 24).astype(np.float32)
     normalized = nx.ops.normalize_edge(SpectralStack(data, AXIS, "optical_depth"))
     assert not any(WORDS in text for text in normalized.metadata["warnings"])
+
+
+def fluorescence(lost: float = 0.0, photons: float = 20000.0, seed: int = 0) -> SpectralStack:
+    """Return fluorescence of a round particle of two oxides; the detector loses a share of the counts at the step."""
+    rng = np.random.default_rng(seed)
+    y, x = (np.indices((48, 48)) - 23.5) / 20
+    thick = np.sqrt(np.clip(1 - y**2 - x**2, 0, None))
+    share = np.clip(0.5 + 5 * gaussian_filter(rng.standard_normal((48, 48)), 4.0), 0, 1)
+    low, high = (k_edge_curve(AXIS, e0, white, 0.08)[:, None, None] for e0, white in ((8345, 0.65), (8347.2, 0.42)))
+    rate = thick * (share * low + (1 - share) * high) + 0.05
+    data = rng.poisson(photons * rate / (1 + lost * rate)) / photons
+    return SpectralStack(data.astype(np.float32), AXIS, "fluorescence")
+
+
+@pytest.mark.parametrize("method", ["normalize_edge", "edge_energy", "fit_references"])
+def test_counts_that_a_busy_detector_lost_are_told_with_their_share(method: str) -> None:
+    options = {"references": OXIDES} if method == "fit_references" else {}
+    found = nx.run([nx.Step(method, options)], fluorescence(0.1))
+    (text,) = [text for text in found.metadata["warnings"] if LOST in text]
+    jump = nx.ops.normalize_edge(fluorescence(0.1)).metadata["edge_jump"].data[24, 24]
+    assert jump < 0.92
+    assert float(text.partition("would be ")[2].partition("%")[0]) == pytest.approx(100 * (1 - jump), abs=4)
+    assert "correct_dead_time" in text
+
+
+@pytest.mark.parametrize("photons", [100.0, 2000.0, 50000.0])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_detector_that_loses_nothing_is_not_doubted(photons: float, seed: int) -> None:
+    found = nx.ops.normalize_edge(fluorescence(photons=photons, seed=seed), min_jump=0.1)
+    assert not any(LOST in text for text in found.metadata["warnings"])
