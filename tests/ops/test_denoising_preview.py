@@ -24,6 +24,14 @@ def test_a_preview_has_the_maps_of_denoise_and_says_that_its_errors_are_expected
     assert preview.history[-1].name == "denoise"
 
 
+def test_a_preview_moves_references_as_denoise_does() -> None:
+    stack = nmc_ni_k(size=48, photons=800).stack
+    moved = [type(one)(one.name, one.energy - 0.8, one.mu) for one in stack.metadata["references"]]
+    preview, whole = preview_denoise(stack, references=moved), ops.denoise(stack, references=moved, keep_new=False)
+    assert whole.history[-1].state["reference_offset"] == pytest.approx(0.8, abs=0.2)
+    np.testing.assert_array_equal(preview.data, whole.data)
+
+
 def test_a_preview_refuses_what_denoise_refuses() -> None:
     stack = nmc_ni_k(size=32, photons=800).stack
     with pytest.raises(ValueError, match="needs at least 8 energies"):

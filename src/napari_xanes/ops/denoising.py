@@ -67,11 +67,15 @@ def _fit_state(
 
 def _subsampled(stack: SpectralStack) -> SpectralStack:
     """Return every n-th row and column of a large image: enough to find the offset of references."""
-    step = isqrt(stack.shape[1] * stack.shape[2] // _ENOUGH_PIXELS)
+    step = _thinning(stack)
     if step < 2:
         return stack
     some = stack.isel(box=(slice(None, None, step), slice(None, None, step)))
     return some.with_data(_read_some(stack.data, step)) if stack.is_lazy else some
+
+
+def _thinning(stack: SpectralStack) -> int:
+    return isqrt(stack.shape[1] * stack.shape[2] // _ENOUGH_PIXELS)
 
 
 def _read_some(data: Any, step: int) -> Block:
@@ -218,13 +222,18 @@ def _denoised(stack: SpectralStack, **parameters: Any) -> SpectralStack:
 def _quickly(stack: SpectralStack, /, *, reference_offset: float | None, **parameters: Any) -> SpectralStack:
     require_denoisable(stack, parameters["references"])
     parameters |= {"adapt": False, "keep_new": False, "calibrated": False}
-    cleaned = _denoised(stack, reference_offset=reference_offset or 0.0, **parameters)
+    cleaned = _denoised(stack, reference_offset=reference_offset, **parameters)
     result = as_denoising_result(cleaned.metadata["denoise"])
     report = replace(result.report, text=[_PREVIEW, *result.report.text])
     return cleaned.with_data(cleaned.data, metadata={"denoise": replace(result, report=report)})
 
 
-preview_denoise = Method(_quickly, "stack", _fit_state)
+def _fit_quickly(stack: SpectralStack, **parameters: Any) -> Mapping[str, Any]:
+    """Leave the offset of a small image to its cleaning, which surveys all of it anyway."""
+    return {} if len(stack.shape) == 3 and _thinning(stack) < 2 else _fit_state(stack, **parameters)
+
+
+preview_denoise = Method(_quickly, "stack", _fit_quickly)
 """`denoise` for a look at a small part, in half the time; it takes the same parameters.
 
 The maps are cleaned alike, but their errors are not calibrated on energies that are held out, and there is no search

@@ -10,7 +10,7 @@ import numpy as np
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.denoising.bands import fill_product, lazy_product
 from napari_xanes.denoising.design_matrix import design_from_data, design_from_references
-from napari_xanes.denoising.energy_offset import offset_uncertainty
+from napari_xanes.denoising.energy_offset import detect_energy_offset, offset_uncertainty
 from napari_xanes.denoising.fractions.maps import MapMethod
 from napari_xanes.denoising.network.cleaning import load_network, resolve_device
 from napari_xanes.denoising.pipeline import decompose, explain, fit_amounts
@@ -51,19 +51,24 @@ def denoise_image(
     noise: str,
     adapt: bool,
     keep_new: bool,
-    reference_offset: float,
+    reference_offset: float | None,
     device: str,
     seed: int,
     calibrated: bool = True,
     progress: Progress | None,
 ) -> SpectralStack:
-    """Clean a stack of images (E, Y, X), with the parameters of `denoise`; `calibrated` as in `MapMethod`."""
+    """Clean a stack of images (E, Y, X), with the parameters of `denoise`; `calibrated` as in `MapMethod`.
+
+    Without `reference_offset`, it is estimated.
+    """
     absorption = as_absorption(stack)
     # The cleaned frames take the place of these.
     on_light = told_about_stray_light(absorption)
     survey = survey_stack(absorption, part(progress, 0.0, 0.15))
     spectra = normalized_references(references or [])
     weight, resolved = survey.weighted.weight, resolve_device(device)
+    if reference_offset is None:
+        reference_offset = detect_energy_offset(survey, spectra, background=background == "auto") if spectra else 0.0
     if spectra:
         design = design_from_references(spectra, stack.energy, weight, reference_offset)
     else:
