@@ -208,13 +208,12 @@ def test_what_has_the_keyboard_is_framed(viewer: Any, add_stack: Any, wait: Any,
     dock.activateWindow()
     button, box = dock.panel("Map").method_panel.run_button, dock.row.stack_box
     wait(dock.isActiveWindow)
-    plain = image_of(button)
+    wait(button.isEnabled)
     box.setFocus(Qt.FocusReason.TabFocusReason)
-    wait(box.hasFocus)
-    assert len(visible_rings(dock)) == 1
+    wait(lambda: box.hasFocus() and len(visible_rings(dock)) == 1)
+    plain = image_of(button)
     button.setFocus(Qt.FocusReason.TabFocusReason)
-    wait(button.hasFocus)
-    assert [ring.parentWidget() for ring in visible_rings(dock)] == [button]
+    wait(lambda: button.hasFocus() and [ring.parentWidget() for ring in visible_rings(dock)] == [button])
     framed = image_of(button)
     assert framed.size == plain.size
     middle, border = (slice(6, -6), slice(6, -6)), (1, slice(None))

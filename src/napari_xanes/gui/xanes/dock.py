@@ -20,6 +20,7 @@ from napari_xanes.gui.spectra.cursor_row import CursorRow
 from napari_xanes.gui.spectra.view import SpectrumView
 from napari_xanes.gui.state.keys import SHOW
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.tab_order import step_on
 from napari_xanes.gui.xanes.file_button import FileButton
 from napari_xanes.gui.xanes.rail import Rail
 from napari_xanes.gui.xanes.steps import STEPS
@@ -78,6 +79,10 @@ class XanesDock(QWidget):
     def minimumSizeHint(self) -> QSize:
         """The same for all steps, so that the window does not grow when another step is shown."""
         return QSize(340, 540)
+
+    def focusNextPrevChild(self, next: bool) -> bool:
+        """Let Tab go through the dock as one reads it."""
+        return step_on(self, forward=next) or super().focusNextPrevChild(next)
 
     def show_step(self, name: str) -> None:
         """Show the panel of a step, as a press on its button does."""
