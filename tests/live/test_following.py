@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from tests.live.writers import age, fit_recipe, frame_path, transmission, write_frame
 
 import napari_xanes as nx
+from napari_xanes.io.unchanged import FileChangedError
 from napari_xanes.live.ending import Ending
 from napari_xanes.live.following import Update, described, follow
 from napari_xanes.live.frame_folder import FrameFolder
 from napari_xanes.live.quick import DIFFERENCE, SINGLE
+from napari_xanes.live.so_far import MapsSoFar
 from napari_xanes.live.source import View
 
 READING = {"quantity": "transmission"}
@@ -150,6 +153,36 @@ def test_a_recipe_that_can_never_run_is_refused_at_once(tmp_path: Path) -> None:
     recipe = nx.Recipe([nx.Step("optical_depth", {"io": "flat"})])
     with pytest.raises(ValueError, match="no parameter 'io'"):
         next(nx.watch(tmp_path, recipe))
+
+
+def test_a_file_that_grows_between_look_and_reading_is_looked_at_again(
+    stack: nx.SpectralStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Grows:
+        name, path, looks = "scan", None, 0
+
+        def whole(self) -> nx.SpectralStack:
+            return stack
+
+        def look(self) -> View:
+            self.looks += 1
+            return View(stack, is_complete=self.looks > 3)
+
+    update = MapsSoFar.update
+    fails = [FileChangedError("scan.h5: the file has grown since it was opened; open it again")]
+
+    def grown(self: MapsSoFar, *arguments: Any) -> Any:
+        if fails:
+            raise fails.pop()
+        return update(self, *arguments)
+
+    monkeypatch.setattr(MapsSoFar, "update", grown)
+    first, second, *_, last = follow(Grows(), fit_recipe(), poll=0.001)
+    assert first.maps is None
+    assert "the file has grown" in described(first)
+    assert second.maps is not None
+    assert "the file has grown" not in described(second)
+    assert last.view.is_complete
 
 
 def test_a_stop_ends_it_without_final_maps(tmp_path: Path, stack: nx.SpectralStack) -> None:

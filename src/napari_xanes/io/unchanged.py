@@ -17,6 +17,10 @@ from typing import Any, Self
 from numpy.typing import NDArray
 
 
+class FileChangedError(OSError):
+    """A file is not what it was when it was opened; whoever opens it again reads what it is now."""
+
+
 @dataclass(frozen=True)
 class FileState:
     """What tells a file from its successor.
@@ -60,8 +64,10 @@ class FileState:
 
         Raises
         ------
-        OSError
-            If it has grown (unless it may), was changed or replaced, or is gone.
+        FileChangedError
+            If it has grown (unless it may), was changed or replaced.
+        FileNotFoundError
+            If it is gone.
         """
         try:
             size, mtime_ns, inode, device = facts(self.path.stat())
@@ -73,11 +79,11 @@ class FileState:
         if is_same_file and ((size, mtime_ns) == (self.size, self.mtime_ns) or (may_grow and size >= self.size)):
             return
         if is_same_file and size > self.size:
-            raise OSError(
+            raise FileChangedError(
                 f"{self.path}: the file has grown since it was opened, from {self.size} to {size} bytes: another "
                 "program writes to it; open it again"
             )
-        raise OSError(f"{self.path}: the file changed since it was opened; open it again")
+        raise FileChangedError(f"{self.path}: the file changed since it was opened; open it again")
 
 
 def facts(stat: os.stat_result) -> tuple[int, int, int, int]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from napari_xanes.io.files import one_line
+from napari_xanes.io.unchanged import FileChangedError
 from napari_xanes.live.opening import open_source
 from napari_xanes.live.so_far import KEY, MapsSoFar
 from napari_xanes.live.source import Source, TellingSource, View
@@ -86,9 +88,12 @@ def follow(
         maps = None
         if view.stack is not None and (is_due or once) and not view.is_complete:
             start = time.monotonic()
-            maps = so_far.update(view, progress)
+            try:
+                maps = so_far.update(view, progress)
+                made = view.generation, view.n_frames
+            except FileChangedError as error:  # it has grown since the look: the next one sees what it is now
+                view = replace(view, waiting=(*view.waiting, one_line(str(error))))
             rests_until = time.monotonic() + (_RESTING * (time.monotonic() - start) if so_far.is_slow else 0.0)
-            made = view.generation, view.n_frames
         words = (view.n_frames, view.generation, view.waiting, view.is_complete)
         if maps is not None or words != last_words or view.told:
             last_words = words
