@@ -16,6 +16,7 @@ os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")  #
 
 import numpy as np  # noqa: E402
 from align_figures import stacks  # noqa: E402
+from qtpy.QtWidgets import QDialog  # noqa: E402
 
 from napari_xanes.gui.layers import stack_to_layer  # noqa: E402
 from napari_xanes.gui.places import place_at  # noqa: E402
@@ -113,7 +114,10 @@ def explore(name: str) -> None:
     if name == "search_references":
         panel.found.answers.selectRow(0)
     viewer.cursor.position = tuple(viewer.layers[0].data_to_world((30, 60, 60)))
-    settle(6.0)  # until the notifications are gone
+    settle(1.0)
+    for notification in viewer.window._qt_viewer.canvas.native.findChildren(QDialog):
+        notification.close()
+    settle(1.0)
     viewer.screenshot(str(HERE / f"explore-{name.replace('_', '-')}.png"), canvas_only=False, flash=False)
     viewer.close()
 
