@@ -56,3 +56,24 @@ def test_energies_that_rise_by_one_stay(text):
 
 def test_a_line_of_many_numbers_is_no_table() -> None:
     assert column_of_energies(["7 " * 1000, "8 " * 1000], "") is None
+
+
+@pytest.mark.parametrize("first", [(100, 110), (9000, 8999), (0, 10), (2, 4)])
+def test_even_steps_beside_another_column_that_rises_are_refused(first):
+    energy = [7100.5, 7101.0, 7102.25, 7110.0, 7120.0]
+    text = "".join(f"{first[0] + i * (first[1] - first[0])} {value}\n" for i, value in enumerate(energy))
+    with pytest.raises(ValueError, match="its first column counts from .* name their column energy"):
+        first_column(text)
+    np.testing.assert_array_equal(first_column(f"time energy\n{text}")[0], energy)
+
+
+def test_energies_in_even_steps_beside_a_beam_that_goes_up_and_down_stay():
+    np.testing.assert_array_equal(first_column("7100 900\n7110 905\n7120 895\n")[0], [7100, 7110, 7120])
+    decaying = "".join(f"{7100 + 2 * i} {200 - 0.01 * i}\n" for i in range(9))
+    np.testing.assert_array_equal(first_column(decaying)[0], 7100 + 2 * np.arange(9))
+
+
+@pytest.mark.parametrize("text", ["7,100.50\n7,112.00\n", "7 100.50\n7 112.00\n", "7 100\n7 112\n8 001\n"])
+def test_separators_of_thousands_are_refused(text):
+    with pytest.raises(ValueError, match="separator of thousands, or two numbers; write it without separators"):
+        first_column(text)

@@ -32,6 +32,9 @@ TEXT_BYTES = 4 << 20
 MOST_COMMENTS = 10_000
 """No text has more lines that are no numbers."""
 
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+\.\d+|\d{1,3}(?: \d{3})+(?:[.,]\d+)?")
+"""``7,112.50`` and ``7 112.50``; ``7,112`` is a decimal comma in keV, and the same energy."""
+
 _UNIT_WORD = re.compile(r"(?<![A-Za-z])(k?eV)(?![A-Za-z])", re.IGNORECASE)
 
 
@@ -104,7 +107,7 @@ def first_column(text: str) -> tuple[NDArray[np.float64] | None, str | None]:
     Raises
     ------
     ValueError
-        If commas can be decimal commas or separate columns, or two columns can be energies.
+        If commas or spaces can separate columns, decimals or thousands, or two columns can be energies.
     """
     values = array("d")
     rows: list[str] = []
@@ -128,6 +131,10 @@ def first_column(text: str) -> tuple[NDArray[np.float64] | None, str | None]:
     unit = unit_in(comments)
     if not values:
         return None, unit
+    if (np.diff(values) == 0).any() and all(_THOUSANDS.fullmatch(row) for row in rows):
+        raise ValueError(
+            f"{rows[0]!r} may be a number with a separator of thousands, or two numbers; write it without separators"
+        )
     named = column_of_energies(rows, comments[-1] if comments else "")
     if named is not None:
         return named, unit

@@ -13,6 +13,7 @@ from napari_xanes.io.energy_limits import LOWEST, looks_like_energies
 _ENERGY_WORD = re.compile(r"energ|photon|(?<![a-z])k?ev(?![a-z])", re.IGNORECASE)
 _MOST_COLUMNS = 100
 """No table of energies has more columns."""
+_LEAST_ROWS = 5
 _ALIKE = 0.02
 """Two columns that differ by a smaller share are the energy that was asked for and the one that was read."""
 
@@ -30,7 +31,7 @@ def column_of_energies(rows: Sequence[str], heading: str) -> NDArray[np.float64]
     Raises
     ------
     ValueError
-        If the first column counts by one, and another one may hold energies, too.
+        If the first column counts in even steps, and another one may hold energies, too.
 
     Examples
     --------
@@ -53,23 +54,32 @@ def column_of_energies(rows: Sequence[str], heading: str) -> NDArray[np.float64]
     if len(called) == 1:
         return columns[called[0]] if called[0] else None
     first = columns[0]
-    if first is None or not (np.diff(first) == 1).all() or first.size < 2:
+    if first is None or not _counts(first):
         return None
     others = [column for column in columns[1:] if column is not None and looks_like_energies(column)]
     others = [column for column in others if (np.abs(column - first) > _ALIKE * column).any()]
-    if first[0] in (0, 1):
+    if first[0] in (0, 1) and first[1] == first[0] + 1:
         if len(others) == 1:
             return others[0]
     else:
         # The first column may be energies as well: counts of a beam go up and down.
         others = [column for column in others if (np.diff(column) > 0).all() or (np.diff(column) < 0).all()]
     others = [column for column in others if column.min() >= LOWEST]
+    if first[1] != first[0] + 1:
+        # Times and scalers, but energies as well: a beam decays, and rises by chance where there are few rows.
+        others = [column for column in others if column.size >= _LEAST_ROWS and (np.diff(column) > 0).all()]
     if others:
         raise ValueError(
             f"its first column counts from {first[0]:g} to {first[-1]:g}, another one holds {others[0][0]:g} to "
             f"{others[0][-1]:g}: keep the energies only, or name their column energy"
         )
     return None
+
+
+def _counts(values: NDArray[np.float64]) -> bool:
+    """Whether values go in even steps of a whole number, as those of images, times and energies may."""
+    steps = np.diff(values)
+    return bool(steps.size and (steps == steps[0]).all() and steps[0] == np.rint(steps[0]) != 0)
 
 
 def _numbers(fields: Sequence[str]) -> NDArray[np.float64] | None:

@@ -52,11 +52,26 @@ def energy_in(name: str) -> tuple[float, str, tuple[int, int]] | None:
     return None
 
 
+def is_same_beside_another(names: Iterable[str]) -> bool:
+    """Return whether names share their energy, and some have a second one: then the first is not that of the image.
+
+    Examples
+    --------
+    >>> is_same_beside_another(["K7112eV_7100eV", "K7112eV_7110eV"]), is_same_beside_another(["a_7112eV", "b_7112eV"])
+    (True, False)
+    """
+    found = {name: energy_in(name) for name in names}
+    if len(found) < 2 or None in found.values() or len({match[0] for match in found.values() if match}) > 1:
+        return False
+    return any(match and energy_in(name[match[2][1] :]) is not None for name, match in found.items())
+
+
 def energies_in(names: Iterable[str]) -> tuple[NDArray[np.float64], str] | None:
     """Return the photon energies in names in eV, shape (E,), and their unit; None unless every name has one."""
+    names = list(names)
     matches = [energy_in(name) for name in names]
     energies = [match for match in matches if match is not None]
-    if not energies or len(energies) < len(matches):
+    if not energies or len(energies) < len(matches) or is_same_beside_another(names):
         return None
     energy = np.array([match[0] for match in energies])
     return (energy, energies[0][1]) if looks_like_energies(np.sort(energy)) else None

@@ -13,7 +13,7 @@ import numpy as np
 from napari_xanes._typing import Float64Array
 from napari_xanes.io import ways_out
 from napari_xanes.io.energies import given_energies
-from napari_xanes.io.energy_names import energies_in, energy_in
+from napari_xanes.io.energy_names import energies_in, energy_in, is_same_beside_another
 from napari_xanes.io.part import Part, common_shape, known_times, mean_of
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.series import assemble, parse_files
@@ -120,6 +120,8 @@ def _energies_of_names(series: Sequence[Path]) -> tuple[Float64Array, str]:
     energies = [(path, energy_in(path.stem)) for path in series]
     if missing := [path.name for path, energy in energies if energy is None]:
         raise ValueError(f"no energy in the name {missing[0]}, but in others; move files of another kind elsewhere")
+    if is_same_beside_another(path.stem for path in series):
+        raise ValueError(f"{series[0].name} has two energies, and the first is the same in all names; remove that one")
     prefixes = [path.stem[: energy[2][0]] for path, energy in energies if energy]
     suffixes = {re.sub(r"\d+", "#", path.stem[energy[2][1] :]) for path, energy in energies if energy}
     # A number before the energy is a counter if it is different in every name, else it is that of a field of view.
