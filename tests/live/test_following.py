@@ -6,8 +6,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
+from dask import delayed
 from tests.live.writers import age, fit_recipe, frame_path, transmission, write_frame
 
 import napari_xanes as nx
@@ -198,3 +200,44 @@ def test_words_for_a_status_line(stack: nx.SpectralStack) -> None:
     assert described(Update(view)).startswith(f"{stack.energy.size} of 40 energies, 8270 to ")
     assert described(Update(view)).endswith("1 not taken: a is still being written")
     assert described(Update(view, is_final=True)) == f"final maps of {stack.energy.size} energies"
+
+
+def test_a_folder_that_goes_away_and_comes_back(tmp_path: Path, stack: nx.SpectralStack) -> None:
+    """A network disk that was away ended the watch; while it is away, the scan is not silent."""
+    scan, away = tmp_path / "scan", tmp_path / "away"
+    scan.mkdir()
+    for i in range(stack.energy.size - 1):
+        write_frame(scan, stack, i)
+    source = FrameFolder(scan, READING, Ending(energies=stack.energy.size))
+    updates = follow(source, fit_recipe(), poll=0.01)
+    assert next(updates).view.n_frames == stack.energy.size - 1
+    scan.rename(away)
+    update = next(updates)
+    assert update.view.waiting[0].endswith("it is looked for again")
+    assert (update.view.n_frames, update.maps) == (stack.energy.size - 1, None)
+    write_frame(away, stack, stack.energy.size - 1)
+    away.rename(scan)
+    update = next(updates)
+    assert update.view.is_complete
+    assert update.view.generation == 0, "nothing is made anew"
+
+
+def test_frames_that_can_not_be_read_after_the_look_are_read_again(stack: nx.SpectralStack) -> None:
+    class Faulty:
+        name, path, n_looks = "scan", None, 0
+
+        def look(self) -> View:
+            self.n_looks += 1
+            bad = da.from_delayed(delayed(self.fail)(), stack.shape, np.float32)
+            return View(stack if self.n_looks > 2 else stack.with_data(bad), expected=99)
+
+        def fail(self) -> None:
+            raise OSError("the disk does not answer")
+
+        def whole(self) -> nx.SpectralStack:
+            return stack
+
+    updates = follow(Faulty(), fit_recipe(), poll=0.01)
+    update = next(updates)
+    assert (update.maps, update.view.waiting) == (None, ("the disk does not answer; it is read again",))
+    assert next(updates).maps is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -17,7 +19,8 @@ from tests.live.writers import age, fit_recipe, frame_path, transmission, write_
 from typer.testing import CliRunner
 
 import napari_xanes as nx
-from napari_xanes.cli import app
+from napari_xanes.cli import app, watching
+from napari_xanes.live import writing
 from napari_xanes.live.ending import Ending
 from napari_xanes.live.frame_folder import FrameFolder
 from napari_xanes.live.state_file import LiveState
@@ -157,3 +160,48 @@ def test_killed_at_any_moment_nothing_is_lost_or_doubled(scan: Path, stack: nx.S
     state = LiveState.load(out / "scan-live.json")
     assert state is not None
     assert state.energies == tuple(stack.energy)
+
+
+def test_a_disk_that_is_full_for_a_while_ends_nothing(
+    scan: Path, stack: nx.SpectralStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_failed = 0
+
+    def fail_first(*words: Any, **more: Any) -> Any:
+        nonlocal n_failed
+        n_failed += 1
+        if n_failed == 1:
+            for i in range(1, stack.energy.size):
+                write_frame(scan, stack, i)
+            raise OSError("no space left on the disk")
+        return keep(*words, **more)
+
+    keep, told = writing.replace_result, list[str]()
+    monkeypatch.setattr(writing, "replace_result", fail_first)
+    write_frame(scan, stack, 0)
+    outcome = watched(scan, tmp_path / "out", stack.energy.size, poll=0.01, told=told.append)
+    assert outcome.state == "done"
+    assert "the maps so far are not written: no space left on the disk; the next ones will be" in told
+    state = LiveState.load(tmp_path / "out" / "scan-live.json")
+    assert state is not None
+    assert any("no space left" in text for text in state.events)
+
+
+def test_a_folder_that_can_not_be_written_is_known_before_the_first_frame(scan: Path, tmp_path: Path) -> None:
+    (tmp_path / "out" / "scan-live.json").mkdir(parents=True)
+    with pytest.raises(OSError, match=r"scan-live\.json"):
+        watched(scan, tmp_path / "out")
+
+
+def test_a_recipe_that_changes_is_told_once(scan: Path, stack: nx.SpectralStack, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    fit_recipe().save(recipe)
+    told = watching._telling_of(recipe)
+    told("one frame")
+    recipe.write_text(recipe.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        told("two frames")
+        told("three frames")
+        recipe.unlink()
+        told("four frames")
+    assert said.getvalue().count("recipe.yaml has changed") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,7 @@ from napari_xanes.cli.options import (
     say,
     warn,
 )
+from napari_xanes.io.files import fingerprint
 
 if TYPE_CHECKING:
     from napari_xanes.many.outcome import Outcome
@@ -74,25 +76,26 @@ def watch(
         **{"energies": energies, "select": select, "quantity": quantity, "energy_unit": energy_unit},
         **{"pixel_size": pixel_size, "exposure": exposure, "absorber": absorber},
     }
+    steps, told = Recipe.load(recipe), _telling_of(recipe)
     if stacks is not None:
         for one in watch_stacks(
-            Path(source), stacks, Recipe.load(recipe), output, reading, settle, poll, silence, once=once, told=say
+            Path(source), stacks, steps, output, reading, settle, poll, silence, once=once, told=told
         ):
-            say(f"{Path(one.path).name}: {one.state}" + (f": {one.error}" if one.error else ""))
+            told(f"{Path(one.path).name}: {one.state}" + (f": {one.error}" if one.error else ""))
         return
     if back and "://" not in source:
         raise ValueError("--back writes to a Tiled server; give the address of a run as the source")
     scan = open_source(source, reading=reading, ending=Ending(frames, end_file, silence), settle=settle)
     outcome = watch_into(
         scan,
-        Recipe.load(recipe),
+        steps,
         output,
         reading=reading,
         poll=poll,
         every=every,
         once=once,
         again=overwrite,
-        told=say,
+        told=told,
         progress=progress_on_a_line(scan.name),
     )
     if outcome is None:
@@ -105,6 +108,24 @@ def watch(
         say(str(Path(outcome.folder) / file))
     for warning in outcome.warnings:
         warn(warning)
+
+
+def _telling_of(recipe: Path) -> Callable[[str], None]:
+    """Return what says lines, and says once if the file of the recipe is not what was read."""
+    before = fingerprint(recipe)
+
+    def told(text: str) -> None:
+        nonlocal before
+        say(text)
+        try:
+            now = fingerprint(recipe)
+        except OSError:  # it is being written, or gone: what was read goes on
+            return
+        if now != before:
+            before = now
+            warn(f"{recipe.name} has changed; maps follow the one that was read. To use the new one, start again")
+
+    return told
 
 
 def _write_back(outcome: Outcome, uri: str) -> None:

@@ -57,7 +57,8 @@ class DocumentFile:
 
     def look(self) -> View:
         """Return the frames of the events that are there; see `Source.look`."""
-        waiting = list(self._read_lines())
+        with self._end.looking():
+            waiting = list(self._read_lines())
         view = replace(self._view, told=())
         try:
             arrivals = self._run.arrivals(self._reading.get("select"))

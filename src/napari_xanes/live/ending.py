@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,15 @@ class EndWatch:
     def __init__(self, ending: Ending, now: Callable[[], float] = time.monotonic) -> None:
         self._ending, self._now = ending, now
         self._last = now()
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """Begin the silence again where a look fails: what can't be seen is not silent."""
+        try:
+            yield
+        except OSError:
+            self.something_new()
+            raise
 
     def something_new(self) -> None:
         """Begin the silence again."""

@@ -78,11 +78,12 @@ def follow(
     """
     so_far = MapsSoFar(recipe)
     last_words: tuple[Any, ...] = ()
+    view: View | None = None
     made: tuple[int, int] = (-1, 0)
     rests_until = 0.0
     wait = source.wait if isinstance(source, TellingSource) else time.sleep
     while stop is None or not stop():
-        view = source.look()
+        view = _looked(source, view, once=once)
         n_new = view.n_frames - made[1] if view.generation == made[0] else view.n_frames
         is_due = n_new >= every and time.monotonic() >= rests_until
         maps = None
@@ -93,6 +94,10 @@ def follow(
                 made = view.generation, view.n_frames
             except FileChangedError as error:  # it has grown since the look: the next one sees what it is now
                 view = replace(view, waiting=(*view.waiting, one_line(str(error))))
+            except OSError as error:  # of a disk that went away after the look
+                if once:
+                    raise
+                view = replace(view, waiting=(*view.waiting, f"{one_line(str(error))}; it is read again"))
             rests_until = time.monotonic() + (_RESTING * (time.monotonic() - start) if so_far.is_slow else 0.0)
         words = (view.n_frames, view.generation, view.waiting, view.is_complete)
         if maps is not None or words != last_words or view.told:
@@ -101,6 +106,22 @@ def follow(
         if view.is_complete or once:
             return
         wait(poll)
+
+
+def _looked(source: Source, before: View | None, *, once: bool) -> View:
+    """Return what there is now. A source that was there and is gone (a network disk) is looked for again.
+
+    Raises
+    ------
+    OSError
+        If the source was never there, or there is no second look.
+    """
+    try:
+        return source.look()
+    except OSError as error:
+        if before is None or once:
+            raise
+        return replace(before, told=(), waiting=(f"{one_line(str(error))}; it is looked for again",))
 
 
 def watch(

@@ -64,7 +64,8 @@ class FrameFolder:
 
     def look(self) -> View:
         """Return the complete frames; see `Source.look`."""
-        files, growing = self._settled_files()
+        with self._end.looking():
+            files, growing = self._settled_files()
         new = {path: state for path, state in files.items() if self._known.get(path) != state}
         whole = {path: state for path, state in files.items() if path not in self._damaged}
         waiting = [f"{path.name} is still being written" for path in growing]

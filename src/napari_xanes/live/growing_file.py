@@ -72,7 +72,8 @@ class GrowingFile:
 
     def look(self) -> View:
         """Return the frames that are complete; see `Source.look`."""
-        state, now = _state_of(self.path), self._now()
+        with self._end.looking():
+            state, now = _state_of(self.path), self._now()
         if state != self._state:
             replaced = self._state is not None and state[2:] != self._state[2:]
             self._state, self._since = state, now

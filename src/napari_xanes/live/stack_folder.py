@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_xanes.io.files import natural_order
+from napari_xanes.io.files import natural_order, one_line
 from napari_xanes.io.live_files import noting_live_files
 from napari_xanes.live.ending import Ending, EndWatch
 from napari_xanes.live.settling import Settling, State
 from napari_xanes.many.outcome import Outcome
-from napari_xanes.many.running import run_many
+from napari_xanes.many.single import run_single
+from napari_xanes.many.summary import write_summary
 from napari_xanes.recipe import Recipe
 
 
@@ -62,27 +63,60 @@ def watch_stacks(
     Raises
     ------
     OSError, ValueError
-        If the folder is gone, or two files would be written to one result.
+        If the folder is not there in the beginning, or results can't be written. A folder that goes away later is
+        looked for again.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: there is no such folder; make it before the first stack comes")
+    out.mkdir(parents=True, exist_ok=True)
     settling, end = Settling(settle), EndWatch(Ending(silence=silence))
-    done: dict[Path, State] = {}
+    done: dict[Path, tuple[State, Outcome]] = {}
     waited: set[str] = set()
     while True:
-        complete, waiting = _complete(folder, pattern, out, settling)
+        complete, waiting = _looked(folder, pattern, out, settling)
         for text in sorted(waiting - waited):
             told(text)
         waited = waiting
-        new = [path for path, state in complete.items() if done.get(path) != state]
+        new = {path: state for path, state in complete.items() if path not in done or done[path][0] != state}
+        for path, state in new.items():
+            outcome = _run(recipe, path, out / path.resolve().stem, [*done], reading)
+            done[path] = state, outcome
+            yield outcome
         if new:
-            outcomes = run_many(recipe, list(complete), out, reading=reading)
-            done = complete
-            yield from (one for one in outcomes if Path(one.path) in new)
+            end.something_new()
+            _sum_up([done[path][1] for path in sorted(done, key=natural_order)], out, told)
+        if waiting:
             end.something_new()
         if once or end.has_ended(None, len(done), all_settled=not waiting):
             return
         time.sleep(poll)
+
+
+def _run(recipe: Recipe, path: Path, result: Path, others: Sequence[Path], reading: Mapping[str, Any]) -> Outcome:
+    for other in others:
+        if other != path and other.resolve().stem.casefold() == result.name.casefold():
+            reason = f"{result} holds the result of {other.name}; rename one of them"
+            return Outcome(str(path), str(result), "failed", error=reason)
+    return run_single(recipe, path.resolve(), result.resolve(), reading=reading)
+
+
+def _sum_up(outcomes: Sequence[Outcome], out: Path, told: Callable[[str], None]) -> None:
+    """Write the summary of several files; if it can't be written now, it is with the next file."""
+    if len(outcomes) < 2:
+        return
+    try:
+        write_summary(outcomes, out)
+    except OSError as error:
+        told(f"the table and the page are not written: {one_line(str(error))}; they will be with the next stack")
+
+
+def _looked(folder: Path, pattern: str, out: Path, settling: Settling) -> tuple[dict[Path, State], set[str]]:
+    try:
+        if not folder.is_dir():
+            raise FileNotFoundError(f"{folder} is gone")
+        return _complete(folder, pattern, out, settling)
+    except OSError as error:
+        return {}, {f"{one_line(str(error))}; it is looked for again"}
 
 
 def _complete(folder: Path, pattern: str, out: Path, settling: Settling) -> tuple[dict[Path, State], set[str]]:

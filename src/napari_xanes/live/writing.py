@@ -73,7 +73,8 @@ def watch_into(
     Raises
     ------
     OSError, ValueError
-        If the source is gone, the recipe does not fit, or the folder can't be written.
+        If the source is not there in the beginning, the recipe does not fit, or the folder can't be written from the
+        beginning. What fails later (a full disk) is told and tried again.
     """
     out.mkdir(parents=True, exist_ok=True)
     book = _Book(source, out / f"{source.name}{STATE}", told)
@@ -83,8 +84,13 @@ def watch_into(
         refuse_foreign(folder)
     update = None
     for update in follow(source, recipe, poll=poll, every=every, once=once, progress=None):
-        if update.maps is not None:
-            _keep(update.maps, source, so_far)
+        try:
+            if update.maps is not None:
+                _keep(update.maps, source, so_far)
+        except OSError as error:  # of a full disk: the next maps hold all that these do
+            if once:
+                raise
+            book.event(f"the maps so far are not written: {one_line(str(error))}; the next ones will be")
         book.note(update)
     if update is None or not update.view.is_complete:
         return None
@@ -106,9 +112,11 @@ class _Book:
         self._state = LiveState(str(source.path or source.name), events=before.events if before else ())
         self._before = set(before.energies) if before else set()
         if before and before.state == "growing":
-            self._event(f"taken up again: {counted(len(before.energies), 'energy', 'energies')} were known")
+            self.event(f"taken up again: {counted(len(before.energies), 'energy', 'energies')} were known")
+        self._state.save(path)  # a folder that can't be written is known before the first frame
 
-    def _event(self, text: str) -> None:
+    def event(self, text: str) -> None:
+        """Tell what happened, and write it with the next state."""
         line = f"{datetime.now().isoformat(timespec='seconds')} {text}"
         self._state = replace(self._state, events=(*self._state.events, line))
         self._told(text)
@@ -119,19 +127,25 @@ class _Book:
         energies = () if view.stack is None else tuple(view.stack.energy.tolist())
         self._state = replace(self._state, energies=energies, expected=view.expected, waiting=view.waiting)
         for text in view.told:
-            self._event(text)
+            self.event(text)
         if self._before and view.stack is not None:
             if gone := sorted(self._before - set(energies)):
-                self._event(f"{counted(len(gone), 'energy', 'energies')} known before are not there: {gone[0]:g} eV")
+                self.event(f"{counted(len(gone), 'energy', 'energies')} known before are not there: {gone[0]:g} eV")
             self._before = set()
-        self._event(described(update))
-        self._state.save(self._path)
+        self.event(described(update))
+        self._save()
+
+    def _save(self) -> None:
+        try:
+            self._state.save(self._path)
+        except OSError as error:
+            self._told(f"{self._path.name} is not written: {one_line(str(error))}")
 
     def end(self, state: Any, text: str) -> None:
         """Write how the scan ended."""
         self._state = replace(self._state, state=state)
-        self._event(text)
-        self._state.save(self._path)
+        self.event(text)
+        self._save()
 
 
 def _keep(maps: MapSet | SpectralStack, source: Source, folder: Path) -> None:
@@ -155,12 +169,12 @@ def _final(
     outcome = Outcome(source.name, str(folder), "done")
     try:
         result = run(recipe, source.whole(), progress=progress)
-    except ValueError as error:
+        warnings = tuple(dict.fromkeys(map(str, result.metadata.get("warnings", ()))))
+        made = replace(outcome, warnings=warnings, maps=summaries(result) if isinstance(result, MapSet) else {})
+        written = replace_result(result, folder, record=lambda files: record_text(replace(made, files=files), key=""))
+    except (OSError, ValueError) as error:
         return replace(outcome, state="failed", error=one_line(str(error)))
-    warnings = tuple(dict.fromkeys(map(str, result.metadata.get("warnings", ()))))
-    outcome = replace(outcome, warnings=warnings, maps=summaries(result) if isinstance(result, MapSet) else {})
-    written = replace_result(result, folder, record=lambda files: record_text(replace(outcome, files=files), key=""))
-    return replace(outcome, files=tuple(file.name for file in written if file.name != RECORD))
+    return replace(made, files=tuple(file.name for file in written if file.name != RECORD))
 
 
 def _remove(folder: Path) -> None:
