@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -76,17 +77,17 @@ def size_of_bend(seen: Float64Array, law: Law) -> float | None:
     """
     most = min(_MOST_SPECTRA, len(seen) // 3)
     sums = _SumsOfSpectra(seen, law, most + _MORE)
-    bends = [sums.bend(count) for count in range(1, most + _MORE + 1)]
-    enough = next((count for count, bend in enumerate(bends[:most], 1) if bend.left < _NOISE_ALONE), None)
+    bend_of = cache(sums.bend)
+    enough = next((count for count in range(1, most + 1) if bend_of(count).left < _NOISE_ALONE), None)
     if enough is None:
         return None
-    if all(bend.clear > _CLEAR for bend in bends[enough - 1 : enough + _MORE]):
+    if all(bend_of(count).clear > _CLEAR for count in range(enough, enough + _MORE + 1)):
         size = _solved(seen, law, enough, most + _MORE, _NOISE_ALONE)
         if size is not None:
             return size
     # A strong bend looks like more spectra, which are not needed if it is taken away.
     for count in range(enough - 1, 0, -1):
-        bend = bends[count - 1]
+        bend = bend_of(count)
         if bend.left > _CLEARLY_MORE and bend.clear > _CLEAR and (count > 1 or sums.are_alike()):
             left = min(_CLEARLY_MORE, 1 + _EXPLAINED * (bend.left - 1))
             size = _solved(seen, law, count, most + _MORE, left)
