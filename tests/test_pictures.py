@@ -9,7 +9,7 @@ import pytest
 
 from napari_xanes import MapSet, ParameterMap, SpectralStack
 from napari_xanes.colour_mix import ColourMix
-from napari_xanes.pictures import _figure, draw_map, save_colour_mix, save_frame, save_maps
+from napari_xanes.pictures import _figure, _side_by_side, draw_map, save_colour_mix, save_frame, save_maps
 
 
 def test_picture_of_a_volume_names_its_slice() -> None:
@@ -70,6 +70,14 @@ def test_the_overview_holds_the_pictures_of_all_main_maps(tmp_path: Path) -> Non
         np.testing.assert_array_equal(part, picture)
     assert (overview[:top] < 0.5).any(), "the heading"
     assert (overview[top + height :, width:] == 1).all(), "nothing else"
+
+
+@pytest.mark.parametrize("width", range(590, 600))
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_the_heading_is_as_wide_as_the_pictures(width: int, number: int) -> None:
+    """Inches times dots per inch are 1793.9999 pixels for 1794, which Matplotlib 3.9 cuts to 1793."""
+    picture = np.zeros((4, width, 4), np.uint8)
+    assert _side_by_side([picture] * number, "title").shape[1] == min(number, 3) * width
 
 
 @pytest.mark.parametrize("name", ["NiO $\\frac{$", "latin-\udce9", "試料"])

@@ -195,7 +195,8 @@ def _side_by_side(pictures: Sequence[NDArray[np.uint8]], title: str) -> NDArray[
     empty = np.full_like(pictures[0], 255)
     filled = [*pictures, *[empty] * (-len(pictures) % columns)]
     rows = [np.concatenate(filled[i : i + columns], axis=1) for i in range(0, len(filled), columns)]
-    heading = _figure(_SIZE[0] * columns, 0.35, layout=None)
+    # The width in pixels is rounded down by Matplotlib 3.9, so 1793.9999 were one too few.
+    heading = _figure((rows[0].shape[1] + 0.25) / _DPI, 0.35, layout=None)
     heading.text(0.5, 0.5, title, ha="center", va="center", fontsize="large")
     return np.concatenate([_drawn(heading), *rows])
 
