@@ -18,7 +18,11 @@ def test_the_middle_of_a_long_name_is_left_out(qtbot: Any) -> None:
     assert shown.endswith("counts")
     assert "…" in shown
     box.setCurrentIndex(1)
-    assert box.shown_text().endswith("depth")
+    assert box.shown_text().endswith(" · optical depth"), "the quantity is whole"
+    assert box.shown_text().startswith("N")
+    box.resize(110, 24)
+    assert box.shown_text().startswith("N")
+    assert box.shown_text().endswith("th"), "there is no room for all of it"
     assert box.currentText() == "NMC particle, Ni K-edge · optical depth"
     box.resize(600, 24)
     assert box.shown_text() == box.currentText()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QFontMetrics
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QStyle, QStyleOptionComboBox, QStylePainter, QWidget
 
 from napari_xanes.gui.present import present
 
 
 class NameBox(QComboBox):
-    """A box as narrow as its dock wants; it leaves out the middle of a long name, as napari's list of layers does."""
+    """A box as narrow as its dock wants; it leaves out the middle of a long name, not its quantity."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -34,7 +35,28 @@ class NameBox(QComboBox):
         self.initStyleOption(option)
         field = QStyle.SubControl.SC_ComboBoxEditField
         room = present(self.style()).subControlRect(QStyle.ComplexControl.CC_ComboBox, option, field, self)
-        option.currentText = self.fontMetrics().elidedText(
-            option.currentText, Qt.TextElideMode.ElideMiddle, room.width()
-        )
+        option.currentText = shortened(option.currentText or "", self.fontMetrics(), room.width())
         return option
+
+
+_LEAST = 3
+"""Letters of the name itself that must stay."""
+
+
+def shortened(text: str, metrics: QFontMetrics, room: int) -> str:
+    """Return a name in so many pixels, with the quantity behind it as a whole where there is room for that.
+
+    Parameters
+    ----------
+    text : str
+        The name, such as "particle · optical depth".
+    metrics : QFontMetrics
+        Sizes of its letters.
+    room : int
+        Width in pixels.
+    """
+    name, separator, quantity = text.rpartition(" · ")
+    rest = room - metrics.horizontalAdvance(separator + quantity)
+    if separator and rest >= metrics.horizontalAdvance(f"{name[:_LEAST]}…"):
+        return metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, rest) + separator + quantity
+    return metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, room)
