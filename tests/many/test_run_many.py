@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import pytest
 
 import napari_xanes as nx
 from napari_xanes.io.frames import MEMORY_LIMIT
+from napari_xanes.many import single
 from napari_xanes.many.clients import client_for
 from napari_xanes.many.outcome import Outcome, Summary
 from napari_xanes.many.running import result_folders, run_many
@@ -225,3 +227,16 @@ def test_a_killed_worker_loses_nothing(scans: list[Path], recipe: nx.Recipe, tmp
         saved = nx.read_maps(tmp_path / "out" / path.stem / "maps.h5")
         np.testing.assert_array_equal(saved["valence"].data, maps["valence"].data)
     assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize(("number", "way_out"), [(errno.ENOSPC, "make room"), (errno.EROFS, "choose another folder")])
+def test_what_to_do_about_a_disk_is_said(
+    scans: list[Path], depth: nx.Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, way_out: str
+) -> None:
+    def fail(*words: Any, **more: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(single, "replace_result", fail)
+    (outcome,) = run_many(depth, scans[:1], tmp_path / "out")
+    assert os.strerror(number) in outcome.error
+    assert way_out in outcome.error

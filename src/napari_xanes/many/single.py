@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -27,6 +28,13 @@ from napari_xanes.stack import SpectralStack
 from napari_xanes.version import __version__
 
 logger = logging.getLogger(__name__)
+
+_WAYS_OUT = {
+    errno.ENOSPC: "; make room, and run it again: what is done is kept",
+    getattr(errno, "EDQUOT", -1): "; make room, and run it again: what is done is kept",
+    errno.EROFS: "; choose another folder for the results",
+}
+"""What to do about errors of the disk."""
 
 CarryOut = Callable[..., SpectralStack | MapSet]
 """Called with the recipe, the path, and the keywords `reading` and `progress`."""
@@ -92,7 +100,8 @@ def run_single(
         raise
     except Exception as error:  # of any kind: it is told, and the other files go on
         reason = one_line(str(error)) or type(error).__name__
-        return Outcome(str(path), str(folder), "failed", monotonic() - start, reason)
+        way_out = _WAYS_OUT.get(getattr(error, "errno", None) or 0, "")
+        return Outcome(str(path), str(folder), "failed", monotonic() - start, f"{reason}{way_out}")
 
 
 def _logged(
