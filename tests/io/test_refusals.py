@@ -19,6 +19,10 @@ from napari_xanes.cli import app
     ("name", "reason"),
     [
         ("layout.h5", "NeXus NXstxm: no NXentry in it has the definition NXstxm; 10 similar formats"),
+        (
+            "layout.nxs",
+            "NeXus NXstxm: no NXentry in it has the definition NXstxm; save its images and energies as .npz",
+        ),
         ("layout.dat", "NeXus NXstxm: no NXentry"),  # the content is nearer than the name
         ("noise.bin", "its content is of no known format; "),
         ("text.xyz", "its content is of no known format; "),

@@ -56,8 +56,9 @@ def likely_reason(path: Path, refusals: Sequence[Refusal]) -> str:
     nearest = [pair for pair in near if _ENERGIES.search(pair[1])] or near
     format_, reason = nearest[0]
     more = len(likely) - 1
-    way = "save its images and energies as .npz; " if _container(format_).endswith((".hdf5", ".zarr")) else ""
-    rest = f"; {more} similar formats can't read it either; {way}{_WHERE}" if more else ""
+    is_container = _container(format_).endswith((".hdf5", ".zarr")) and not path.is_dir()
+    way = "; save its images and energies as .npz" if is_container else ""
+    rest = f"; {more} similar formats can't read it either{way}; {_WHERE}" if more else way
     return f"{format_.title}: {reason}{rest}"
 
 
