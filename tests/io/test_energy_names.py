@@ -7,7 +7,7 @@ import pytest
 import tifffile
 
 from napari_xanes import io
-from napari_xanes.io.energy_names import energies_in
+from napari_xanes.io.energy_names import energies_in, energy_in
 
 ENERGY = [7100.0, 7112.5, 7120.25, 7130.0]
 
@@ -32,6 +32,24 @@ def test_points_capitals_and_numbers_before(tmp_path, frames, form):
 def test_p_stands_for_the_point():
     names = [f"a_{energy:.2f}eV".replace(".", "p") for energy in ENERGY]
     np.testing.assert_array_equal(energies_in(names)[0], ENERGY)
+
+
+def test_a_comma_stands_for_the_point(tmp_path, frames):
+    """The decimals became the energy: of `7100,50eV`, all frames were one at 50 eV, without a word."""
+    for energy, frame in zip(ENERGY, frames, strict=True):
+        tifffile.imwrite(tmp_path / f"a_{energy:.2f}eV.tif".replace(".", ",", 1), frame, photometric="minisblack")
+    stack = io.read(tmp_path)
+    np.testing.assert_array_equal(stack.energy, ENERGY)
+    np.testing.assert_array_equal(stack.data, frames)
+
+
+@pytest.mark.parametrize(
+    ("name", "energy"),
+    [("7,112keV", 7112.0), ("7,112eV", None), ("7100,500eV", None), ("3,7100eV", 7100.0), ("Ni,280.5eV", 280.5)],
+)
+def test_what_stands_behind_a_comma_is_no_energy_unless_it_is_too_long_for_decimals(name, energy):
+    found = energy_in(name)
+    assert (found and found[0]) == energy
 
 
 def test_an_energy_that_is_the_same_in_all_names_is_not_that_of_the_images(tmp_path, frames):

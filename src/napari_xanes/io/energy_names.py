@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from napari_xanes.io.energy_limits import HIGHEST, LOWEST, looks_like_energies
 
 _LETTERS = r"[A-Za-zµμ]"
+_BEGIN = r"(?<![\d.])(?!(?<=\d,)\d{1,3}(?!\d))"
+"""Before an energy. Up to three digits behind a comma are decimals, or the end of thousands as in ``7,112eV``."""
+
 _TOKENS = (
-    re.compile(rf"(?<![\d.])(?P<whole>\d{{1,6}})_(?P<part>\d{{1,2}})[ _-]?(?P<unit>ev)(?!{_LETTERS})", re.IGNORECASE),
-    re.compile(rf"(?<![\d.])(?P<whole>\d{{1,2}})_(?P<part>\d{{2,6}})[ _-]?(?P<unit>kev)(?!{_LETTERS})", re.IGNORECASE),
+    re.compile(rf"{_BEGIN}(?P<whole>\d{{1,6}})[_,](?P<part>\d{{1,2}})[ _-]?(?P<unit>ev)(?!{_LETTERS})", re.IGNORECASE),
+    re.compile(rf"{_BEGIN}(?P<whole>\d{{1,2}})[_,](?P<part>\d{{2,6}})[ _-]?(?P<unit>kev)(?!{_LETTERS})", re.IGNORECASE),
     re.compile(
-        rf"(?<![\d.])(?P<whole>\d{{1,6}})(?:[.p](?P<part>\d{{1,9}}))?[ _-]?(?P<unit>k?ev)(?!{_LETTERS})", re.IGNORECASE
+        rf"{_BEGIN}(?P<whole>\d{{1,6}})(?:[.p](?P<part>\d{{1,9}}))?[ _-]?(?P<unit>k?ev)(?!{_LETTERS})", re.IGNORECASE
     ),
 )
 
@@ -26,7 +29,7 @@ def energy_in(name: str) -> tuple[float, str, tuple[int, int]] | None:
     Parameters
     ----------
     name : str
-        Such as ``NiO_8333.5eV``, ``8.333keV``, ``fov07_8250_0eV`` (the underscore stands for the point).
+        Such as ``NiO_8333.5eV``, ``8.333keV``; an underscore or a comma may stand for the point: ``fov07_8250_0eV``.
 
     Returns
     -------
