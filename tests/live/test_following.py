@@ -81,6 +81,14 @@ def test_volumes_grow_as_images_do(tmp_path: Path, stack: nx.SpectralStack) -> N
     np.testing.assert_array_equal(final["valence"].data, whole["valence"].data)
 
 
+def test_a_recipe_without_steps_gives_the_stack_so_far(tmp_path: Path, stack: nx.SpectralStack) -> None:
+    for i in range(3):
+        write_frame(tmp_path, stack, i)
+    so_far = looked(FrameFolder(tmp_path, READING), nx.Recipe(())).maps
+    assert isinstance(so_far, nx.SpectralStack)
+    np.testing.assert_array_equal(so_far.data, stack.data[:3])
+
+
 def test_the_last_maps_are_those_of_run(tmp_path: Path, stack: nx.SpectralStack) -> None:
     recipe = fit_recipe()
 

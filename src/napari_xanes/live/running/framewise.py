@@ -41,6 +41,8 @@ def framewise(recipe: Recipe, stack: SpectralStack) -> Framewise | str:
     stack : SpectralStack
         Frames that were measured so far: what they bring with them (flats) decides, too.
     """
+    if not recipe:
+        return "there is no fit in a recipe without steps"
     *steps, last = recipe
     if last.name != FIT:
         return f"{last.name} needs all frames"
