@@ -7,6 +7,7 @@ import io
 import tarfile
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
 
@@ -57,6 +58,15 @@ def test_the_way_out_stands_in_the_error(tmp_path, content, reason, suffix, read
         read(path)
     assert reason in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("read", [nx.read, nx.read_spectra])
+def test_a_file_of_hyperspy_is_named(tmp_path, read):
+    with h5py.File(tmp_path / "scan.hspy", "w") as file:
+        file.attrs.update({"file_format": "HyperSpy", "file_format_version": "3.1"})
+        file["Experiments/scan/data"] = np.ones((4, 5, 6))
+    with pytest.raises(ValueError, match="it is a file of HyperSpy; open it there, and save TIFF with a text of its"):
+        read(tmp_path / "scan.hspy")
 
 
 def test_what_readers_know_is_not_foreign(tmp_path):

@@ -56,6 +56,8 @@ def why_foreign(path: Path) -> str | None:
         return "it is packed by ZIP; unpack it first"
     if head.startswith(b"\x1f\x8b") and _is_project(head):
         return None
+    if head.startswith(b"\x89HDF") and b"HyperSpy" in head:
+        return "it is a file of HyperSpy; open it there, and save TIFF with a text of its energies"
     if head[257:262] == b"ustar":
         return "it is packed by tar; unpack it first"
     begin = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
