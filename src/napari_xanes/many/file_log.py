@@ -18,7 +18,8 @@ class _OfOneThread(logging.FileHandler):
     """Writes what one thread logs; a full disk stops no computation."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, mode="w", encoding="utf-8")
+        # File names may hold bytes that are no text.
+        super().__init__(path, mode="w", encoding="utf-8", errors="backslashreplace")
         self._thread = threading.get_ident()
 
     def filter(self, record: logging.LogRecord) -> bool:
