@@ -13,6 +13,7 @@ from napari_xanes._typing import Float64Array
 from napari_xanes.computing import computed
 from napari_xanes.io.array_roles import role_of
 from napari_xanes.io.energies import ev_per_unit
+from napari_xanes.spreading import pixel_step
 from napari_xanes.stack import SpectralStack
 
 _UNKNOWN = "not known"
@@ -267,7 +268,7 @@ def _edge_energy(stack: SpectralStack) -> float | None:
 
 def _mean_spectrum(data: Any) -> Float64Array:
     """Return the mean spectrum (E,) of some pixels, spread over the image."""
-    step = max(1, round(np.sqrt(np.prod(data.shape[1:]) / _PIXELS)))
+    step = pixel_step(data.shape, _PIXELS)
     part = computed(data[(slice(None), *(slice(None, None, step),) * (data.ndim - 1))]).astype(np.float64)
     with np.errstate(all="ignore"):
         valid = np.isfinite(part)

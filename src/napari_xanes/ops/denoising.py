@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import wraps
-from math import isqrt
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -27,6 +26,7 @@ from napari_xanes.progress import Progress
 from napari_xanes.reference_arguments import load_references
 from napari_xanes.registry import Method, method
 from napari_xanes.spectrum import Spectrum
+from napari_xanes.spreading import pixel_step
 from napari_xanes.stack import SpectralStack
 
 OptionalReferences = Annotated[
@@ -67,15 +67,11 @@ def _fit_state(
 
 def _subsampled(stack: SpectralStack) -> SpectralStack:
     """Return every n-th row and column of a large image: enough to find the offset of references."""
-    step = _thinning(stack)
+    step = pixel_step(stack.shape, _ENOUGH_PIXELS)
     if step < 2:
         return stack
     some = stack.isel(box=(slice(None, None, step), slice(None, None, step)))
     return some.with_data(_read_some(stack.data, step)) if stack.is_lazy else some
-
-
-def _thinning(stack: SpectralStack) -> int:
-    return isqrt(stack.shape[1] * stack.shape[2] // _ENOUGH_PIXELS)
 
 
 def _read_some(data: Any, step: int) -> Block:
@@ -230,7 +226,9 @@ def _quickly(stack: SpectralStack, /, *, reference_offset: float | None, **param
 
 def _fit_quickly(stack: SpectralStack, **parameters: Any) -> Mapping[str, Any]:
     """Leave the offset of a small image to its cleaning, which surveys all of it anyway."""
-    return {} if len(stack.shape) == 3 and _thinning(stack) < 2 else _fit_state(stack, **parameters)
+    return (
+        {} if len(stack.shape) == 3 and pixel_step(stack.shape, _ENOUGH_PIXELS) < 2 else _fit_state(stack, **parameters)
+    )
 
 
 preview_denoise = Method(_quickly, "stack", _fit_quickly)

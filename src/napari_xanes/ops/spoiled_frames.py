@@ -8,6 +8,7 @@ from napari_xanes._typing import BoolArray, Float64Array, IndexArray
 from napari_xanes.computing import frames_of
 from napari_xanes.edge import find_e0, fit_edge
 from napari_xanes.edge.spoiled import spoiled_frames
+from napari_xanes.spreading import pixel_step
 from napari_xanes.stack import SpectralStack
 
 _PIXELS = 4096
@@ -69,7 +70,7 @@ def dead_or_repeated(stack: SpectralStack) -> dict[int, str]:
 
 def _some_pixels(stack: SpectralStack) -> Float64Array:
     """Return the spectra (E, P) of some pixels, spread over the image."""
-    step = max(1, round(np.sqrt(np.prod(stack.shape[1:]) / _PIXELS)))
+    step = pixel_step(stack.shape, _PIXELS)
     part = (..., slice(None, None, step), slice(None, None, step))
     return np.stack([frame.astype(np.float64).ravel() for frame in frames_of(stack.data[part])])
 
