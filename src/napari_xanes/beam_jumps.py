@@ -9,12 +9,12 @@ import numpy as np
 from napari_xanes._typing import Float64Array, IndexArray
 from napari_xanes.computing import frames_of
 from napari_xanes.spectrum import Spectrum
-from napari_xanes.spreading import spread
+from napari_xanes.spreading import pixel_step, spread
 from napari_xanes.stack import SpectralStack
 from napari_xanes.wording import first_few
 
 _PIXELS, _FEWEST = 4096, 100
-"""Number of pixels that are looked at, and without which nothing is said."""
+"""Number of pixels that are enough to look at, and without which nothing is said."""
 
 _THIN, _THICK = 0.1, 0.5
 """Shares of the pixels, sorted by absorption, below which they show the beam, and above which they show the sample."""
@@ -65,7 +65,7 @@ def told_about_jumps(stack: SpectralStack, i0: Any, depth: Any) -> list[str]:
         jumps = _of_ring_current(stack, thin, thick)
         way_out = "run correct_beam(by='ring current') before optical_depth"
     if not jumps.size:
-        return _of_film(stack.energy, thin, thick) or _of_drift(stack.energy, thin, thick)
+        return _of_slow_changes(stack.energy, thin, thick)
     change = np.exp(-np.diff(thin)[jumps]) - 1
     named = [
         f"from {stack.energy[i]:g} to {stack.energy[i + 1]:g} eV ({by:+.1%})"
@@ -88,22 +88,15 @@ def told_about_lazy_drift(stack: SpectralStack) -> list[str]:
     if not stack.is_lazy or stack.quantity != "optical_depth" or stack.energy.size < 8:
         return []
     chosen = spread(stack.energy.size, _FRAMES)
-    step = _step(stack.shape)
+    step = pixel_step(stack.shape, _PIXELS)
     frames = frames_of(stack.data[chosen][..., ::step, ::step])
     levels = _levels(np.stack([np.asarray(frame, np.float32) for frame in frames]))
-    if levels is None:
-        return []
-    return _of_film(stack.energy[chosen], *levels) or _of_drift(stack.energy[chosen], *levels)
-
-
-def _step(shape: tuple[int, ...]) -> int:
-    """Return the step between rows and columns with which about `_PIXELS` pixels of an image are looked at."""
-    return max(1, int(np.sqrt(np.prod(shape[1:]) / _PIXELS)))
+    return [] if levels is None else _of_slow_changes(stack.energy[chosen], *levels)
 
 
 def _levels(depth: Any) -> tuple[Float64Array, Float64Array] | None:
     """Return the median depth (E,) of the thinnest pixels and of thicker ones; None where too few are finite."""
-    step = _step(depth.shape)
+    step = pixel_step(depth.shape, _PIXELS)
     part = depth[..., ::step, ::step].reshape(len(depth), -1).astype(np.float64)
     part = part[:, np.isfinite(part).all(axis=0)]
     if part.shape[1] < _FEWEST:
@@ -123,6 +116,11 @@ def _of_empty_area(thin: Float64Array, thick: Float64Array) -> IndexArray:
     beam -= np.median(beam)
     usual = 1.4826 * float(np.median(np.abs(beam)))
     return np.flatnonzero(np.abs(beam) > max(_LEAST, _CLEAR * usual))
+
+
+def _of_slow_changes(energy: Float64Array, thin: Float64Array, thick: Float64Array) -> list[str]:
+    """Say what pixels without sample show: a film in I0, else a drift of the beam."""
+    return _of_film(energy, thin, thick) or _of_drift(energy, thin, thick)
 
 
 def _of_drift(energy: Float64Array, thin: Float64Array, thick: Float64Array) -> list[str]:
@@ -155,9 +153,11 @@ def _of_film(energy: Float64Array, thin: Float64Array, thick: Float64Array) -> l
     basis = np.linalg.svd(np.hstack(smooth), full_matrices=False)[0][:, :_SMOOTH_TERMS]
     seen, sample = (values - basis @ (basis.T @ values) for values in (thin, thick))
     squares = float(sample @ sample)
-    share = float(sample @ seen) / squares if squares > 0 else 0.0
+    if squares == 0:
+        return []
+    share = float(sample @ seen) / squares
     left = float(np.sum((seen - share * sample) ** 2))
-    error = np.sqrt(left / (energy.size - _SMOOTH_TERMS - 1) / squares) if squares > 0 else np.inf
+    error = np.sqrt(left / (energy.size - _SMOOTH_TERMS - 1) / squares)
     if -share < max(_LEAST_FILM, _SURE_OF_FILM * error) or seen @ seen < _EXPLAINED_BY_FILM * left:
         return []
     return [
