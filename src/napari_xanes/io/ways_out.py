@@ -16,8 +16,6 @@ ONE_EACH = "give one energy for each image"
 WRITE_COLUMNS = "write its energies in eV and mu(E) as two columns of a text"
 """Of spectra that are laid out in a way that is not read."""
 
-CHOOSE_COLUMNS = "choose columns with energy= and signal=, by name or by number from 1"
-
 EXPORT_SPECTRA = "open it in Athena or Larch, and save mu(E) as columns of text"
 """Of files of other programs for spectra."""
 

@@ -103,7 +103,6 @@ _FLUORESCENCE = re.compile(
 )
 _LINE = re.compile(r"(k[ab]?|l[abg]?|ma)\d?")
 _ELEMENT_LINE = re.compile(r"(?:[bcfhiknopsuvwy]|[a-z][a-ik-z])(k[ab]|l[abg]|ma)\d?")
-_MU = re.compile(r"x?mu(r|\d\d|refer|trans\w*|fluor\w*)?")
 _SYMBOLS = frozenset(
     "b c n o f na mg al si p s cl k ca sc ti v cr mn fe co ni cu zn ga ge as se br rb sr y zr nb mo ru rh pd ag cd in "  # noqa: SIM905
     "sn sb te i cs ba la ce pr nd sm eu gd tb dy ho er tm yb lu hf ta w re os ir pt au hg tl pb bi th u".split()
