@@ -65,7 +65,9 @@ def test_a_file_of_hyperspy_is_named(tmp_path, read):
     with h5py.File(tmp_path / "scan.hspy", "w") as file:
         file.attrs.update({"file_format": "HyperSpy", "file_format_version": "3.1"})
         file["Experiments/scan/data"] = np.ones((4, 5, 6))
-    with pytest.raises(ValueError, match="it is a file of HyperSpy; open it there, and save TIFF with a text of its"):
+    with pytest.raises(
+        ValueError, match="it is of HyperSpy; open it in HyperSpy, and save TIFF with a text of its energies"
+    ):
         read(tmp_path / "scan.hspy")
 
 

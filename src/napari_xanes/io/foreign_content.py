@@ -9,26 +9,31 @@ from napari_xanes.io.files import starts_with
 
 _HEAD = 4096
 
+_UNPACK = "unpack it first"
+_GREY = "save TIFF of 16 or 32 bits"
+_BY_HYPERSPY = "open it in HyperSpy, and save TIFF with a text of its energies"
+_LOGGED_IN = "download the file itself, logged in where that is needed"
+
 _PROGRAMS: tuple[tuple[bytes, str, str], ...] = (
     (b"version https://git-lfs", "a pointer of Git LFS", "fetch the file itself by git lfs pull"),
     (b"/annex/objects", "a pointer of git-annex", "fetch the file itself by git annex get"),
-    (b"\x1f\x8b", "packed by gzip", "unpack it first"),
-    (b"BZh", "packed by bzip2", "unpack it first"),
-    (b"\xfd7zXZ\0", "packed by xz", "unpack it first"),
-    (b"7z\xbc\xaf\x27\x1c", "packed by 7-Zip", "unpack it first"),
-    (b"Rar!\x1a\x07", "packed by RAR", "unpack it first"),
-    (b"\x89PNG\r\n", "a picture (PNG), without the numbers of the detector", "save TIFF of 16 or 32 bits"),
-    (b"\xff\xd8\xff", "a picture (JPEG), without the numbers of the detector", "save TIFF of 16 or 32 bits"),
-    (b"GIF8", "a picture (GIF), without the numbers of the detector", "save TIFF of 16 or 32 bits"),
+    (b"\x1f\x8b", "packed by gzip", _UNPACK),
+    (b"BZh", "packed by bzip2", _UNPACK),
+    (b"\xfd7zXZ\0", "packed by xz", _UNPACK),
+    (b"7z\xbc\xaf\x27\x1c", "packed by 7-Zip", _UNPACK),
+    (b"Rar!\x1a\x07", "packed by RAR", _UNPACK),
+    (b"\x89PNG\r\n", "a picture (PNG), without the numbers of the detector", _GREY),
+    (b"\xff\xd8\xff", "a picture (JPEG), without the numbers of the detector", _GREY),
+    (b"GIF8", "a picture (GIF), without the numbers of the detector", _GREY),
     (b"%PDF", "a PDF", "save the numbers themselves as text"),
     (b"MATLAB 5", "a file of MATLAB", "load it by scipy.io.loadmat, and save its arrays as .npz (data, energy)"),
-    (b"\0\0\0\x03", "of DigitalMicrograph", "open it in HyperSpy, and save TIFF with a text of its energies"),
-    (b"\0\0\0\x04", "of DigitalMicrograph", "open it in HyperSpy, and save TIFF with a text of its energies"),
+    (b"\0\0\0\x03", "of DigitalMicrograph", _BY_HYPERSPY),
+    (b"\0\0\0\x04", "of DigitalMicrograph", _BY_HYPERSPY),
     (b"SIMPLE  =", "FITS", "open it in ImageJ, and save TIFF with a text of the energies"),
     (b"###CBF: ", "CBF", "convert it by fabio to EDF or TIFF, with the energies in the names"),
     (b"PCO-", "an image of PCO (.b16)", "save TIFF of 16 bits, with the energies in the names"),
-    (b"<!doctype html", "a web page", "download the file itself, logged in where that is needed"),
-    (b"<html", "a web page", "download the file itself, logged in where that is needed"),
+    (b"<!doctype html", "a web page", _LOGGED_IN),
+    (b"<html", "a web page", _LOGGED_IN),
 )
 """Beginning of a file, what it is, and the way out. No format of napari-xanes has content that begins so."""
 
@@ -53,13 +58,13 @@ def why_foreign(path: Path) -> str | None:
             return "it is a workbook of Excel; save the sheet as CSV"
         if b".npy" in head:
             return None  # an archive of NumPy, of which its reader says more
-        return "it is packed by ZIP; unpack it first"
+        return f"it is packed by ZIP; {_UNPACK}"
     if head.startswith(b"\x1f\x8b") and _is_project(head):
         return None
     if head.startswith(b"\x89HDF") and b"HyperSpy" in head:
-        return "it is a file of HyperSpy; open it there, and save TIFF with a text of its energies"
+        return f"it is of HyperSpy; {_BY_HYPERSPY}"
     if head[257:262] == b"ustar":
-        return "it is packed by tar; unpack it first"
+        return f"it is packed by tar; {_UNPACK}"
     begin = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     for mark, what, way in _PROGRAMS:
         if head.startswith(mark) or begin.startswith(mark):

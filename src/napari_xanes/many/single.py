@@ -29,12 +29,12 @@ from napari_xanes.version import __version__
 
 logger = logging.getLogger(__name__)
 
-_WAYS_OUT = {
-    errno.ENOSPC: "; make room, and run it again: what is done is kept",
-    getattr(errno, "EDQUOT", -1): "; make room, and run it again: what is done is kept",
-    errno.EROFS: "; choose another folder for the results",
-}
+_FULL = "; make room, and run it again: what is done is kept"
+_WAYS_OUT = {errno.ENOSPC: _FULL, errno.EROFS: "; choose another folder for the results"}
 """What to do about errors of the disk."""
+
+if hasattr(errno, "EDQUOT"):  # Windows has no quota of its own
+    _WAYS_OUT[errno.EDQUOT] = _FULL
 
 CarryOut = Callable[..., SpectralStack | MapSet]
 """Called with the recipe, the path, and the keywords `reading` and `progress`."""
