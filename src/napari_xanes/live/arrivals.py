@@ -30,7 +30,7 @@ class Arrival(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Told:
+class _FromOrigin:
     """Reads a frame; `origin` tells it from all others, so that those that stay the same need not be read again."""
 
     origin: str
@@ -76,7 +76,7 @@ def stack_of(
     ValueError
         If energies are no photon energies.
     """
-    parts = [_Told(f"{epoch}: {arrival.key}", arrival.load) for arrival in arrivals]
+    parts = [_FromOrigin(f"{epoch}: {arrival.key}", arrival.load) for arrival in arrivals]
     energy, kind = np.array([arrival.energy for arrival in arrivals]), np.dtype(dtype)
     _, axis, notes = ordered(np.empty((energy.size, 0)), energy)
     # By groups of parts, not of frames: so each frame of the stack still tells where it comes from.
