@@ -13,7 +13,7 @@ from napari_xanes.denoising.one_thread import one_torch_thread
 from napari_xanes.denoising.tiles import Tile, over_tiles
 
 _PATCH, _DISTANCE = 4, 6
-"""Side of the patches that are compared, and their largest distance, in pixels."""
+"""Side of the patches that are compared, and their largest distance, in pixels; `_patch_sums` adds pairs of pairs."""
 
 _STRENGTH = 0.875
 """A patch weighs ``exp(-d / strength**2)``, where d is its mean squared difference beyond that of noise, 2."""
