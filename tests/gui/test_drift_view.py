@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.settings import get_settings
 from qtpy.QtCore import QPointF, Qt
+from qtpy.QtTest import QTest
 from tests.gui.preparing import add_step, apply
 
 import napari_xanes as nx
@@ -35,6 +37,32 @@ def aligned(dock: Any, add_stack: Any, stack: SpectralStack, shifts: Alignment) 
 def cell(dock: Any, row: int, column: int, role: Any = Qt.ItemDataRole.DisplayRole) -> Any:
     rows = dock.result.drift.table.rows
     return rows.data(rows.index(row, column), role)
+
+
+@pytest.mark.window
+@pytest.mark.parametrize("size", [9, 18])
+def test_the_lower_plot_names_what_it_shows(dock: Any, aligned: Any, wait: Callable[..., None], size: int) -> None:
+    appearance = get_settings().appearance
+    before, appearance.font_size = appearance.font_size, size
+    try:
+        dock.panel.show_tab("result")
+        view = dock.result.drift
+        wait(view.plot.isVisible)
+        axis = view.plot.lower.getAxis("left")
+        shown = []
+        for row in range(view.panel.count()):
+            QTest.keyClick(view.panel, Qt.Key.Key_Home)
+            for _ in range(row):
+                QTest.keyClick(view.panel, Qt.Key.Key_Down)
+            wait(lambda: axis.labelText in axis.label.toPlainText())
+            shown.append(axis.label.toPlainText().strip())
+            label, whole = axis.label.mapRectToScene(axis.label.boundingRect()), axis.sceneBoundingRect()
+            assert label.height() - 2 * axis.label.document().documentMargin() < whole.height()
+        assert {"× noise", "± (pixels)"} <= set(shown)
+        assert "" not in shown
+        assert view.plot.main.getAxis("left").width() == axis.width() >= (60 if size == 9 else 80)
+    finally:
+        appearance.font_size = before
 
 
 def test_align_shows_its_drift_with_bars_and_marks(

@@ -10,8 +10,6 @@ from napari_xanes.gui.plot_font import PlotFont
 from napari_xanes.gui.theme import PlotColours
 from napari_xanes.gui.upright_axis import UprightAxis
 
-_AXIS_WIDTH = 60  # px, for both, so that they line up
-
 
 class TwoPlots(pg.GraphicsLayoutWidget):
     """A large plot, and a low one below that follows its energies."""
@@ -20,8 +18,8 @@ class TwoPlots(pg.GraphicsLayoutWidget):
         super().__init__(parent)
         self.ci.layout.setContentsMargins(2, 4, 6, 4)
         self.ci.layout.setSpacing(0)
-        self.main: pg.PlotItem = self.addPlot(row=0, col=0, axisItems={"left": UprightAxis()})
-        self.lower: pg.PlotItem = self.addPlot(row=1, col=0, axisItems={"left": UprightAxis()})
+        self.main: pg.PlotItem = self.addPlot(row=0, col=0, axisItems={"left": UprightAxis(steady=True)})
+        self.lower: pg.PlotItem = self.addPlot(row=1, col=0, axisItems={"left": UprightAxis(steady=True, whole=True)})
         for plot in (self.main, self.lower):
             plot.hideButtons()
             plot.setMenuEnabled(False)
@@ -29,7 +27,6 @@ class TwoPlots(pg.GraphicsLayoutWidget):
             plot.showGrid(x=True, y=True, alpha=0.08)
             for side in ("left", "bottom"):
                 plot.getAxis(side).enableAutoSIPrefix(False)
-            plot.getAxis("left").setWidth(_AXIS_WIDTH)
         self.lower.setXLink(self.main)
         PlotFont(self)
 

@@ -30,7 +30,7 @@ class Panel:
     Parameters
     ----------
     label : str
-        Name and unit.
+        What stands at the axis: the unit, or the name of a number without one.
     curves : mapping of str to ndarray, shape (E,)
         The curves by name; no text for a single one.
     usual : float, optional
@@ -213,7 +213,8 @@ class Drift:
             jitter = np.sqrt((now.line_shifts**2).mean(axis=1)) * self.units()[unit][0 if now.columns else 1]
             panels["jitter of lines"] = Panel(f"rms ({unit})", {"": jitter})
         for name, values in self.others().items():
-            panels[name.replace("_", " ")] = Panel("", {"": values}, from_zero=False)
+            words = name.replace("_", " ")
+            panels[words] = Panel(words, {"": values}, from_zero=False)
         return panels
 
     def others(self) -> dict[str, Numbers]:

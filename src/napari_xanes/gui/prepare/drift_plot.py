@@ -33,7 +33,6 @@ class DriftPlot(TwoPlots):
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
-        self.lower.setMaximumHeight(80)
         self.ci.layout.setRowStretchFactor(0, 3)
         self.ci.layout.setRowStretchFactor(1, 1)
         self.main.getAxis("bottom").setStyle(showValues=False)
