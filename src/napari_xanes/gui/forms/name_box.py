@@ -59,4 +59,8 @@ def shortened(text: str, metrics: QFontMetrics, room: int) -> str:
     rest = room - metrics.horizontalAdvance(separator + quantity)
     if separator and rest >= metrics.horizontalAdvance(f"{name[:_LEAST]}…"):
         return metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, rest) + separator + quantity
-    return metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, room)
+    shown = metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, room)
+    if shown == text or shown.find("…") >= _LEAST:
+        return shown
+    # Its beginning alone: of the middle of a name in so little room, nothing but the dots would be left.
+    return next((text[:n] for n in range(len(text), 0, -1) if metrics.horizontalAdvance(text[:n]) <= room), text[:1])
