@@ -13,6 +13,7 @@ from napari_xanes.gui.layers import is_stack, stack_of
 from napari_xanes.gui.spectra import SpectraDock
 from napari_xanes.gui.spectra.export import table
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.noise import PhotonNoise
 
 
 @pytest.fixture
@@ -31,10 +32,19 @@ def shown(viewer, dock, add_stack, wait):
     return dock
 
 
+AT = "cursor at x 0.45 y 0.25 µm"
+"""Name of the curve under the cursor in files."""
+
+
+def in_files(curve):
+    """Return the name of a curve in files."""
+    return AT if curve.kind == "cursor" else curve.name
+
+
 def test_csv(shown, stack, tmp_path):
     shown.look.export_button.save(tmp_path / "out.csv")
     lines = (tmp_path / "out.csv").read_text().splitlines()
-    assert lines[0].split(",")[:2] == ["energy (eV)", "cursor · optical depth (OD)"]
+    assert lines[0].split(",")[:2] == ["energy (eV)", f"{AT} · optical depth (OD)"]
     numbers = np.array([line.split(",")[:2] for line in lines[1:]], float)
     np.testing.assert_allclose(numbers, np.c_[stack.energy, stack.data[:, 5, 9]], rtol=1e-6)
 
@@ -49,8 +59,8 @@ def test_exported_curves_read_back_or_are_refused_where_rows_are_lost(viewer, sh
     assert len(spectra) == len(shown.view.plot.curves) == 4
     for curve in shown.view.plot.curves:
         good = np.isfinite(curve.values)
-        np.testing.assert_array_equal(spectra[curve.name].mu, curve.values[good])
-        np.testing.assert_array_equal(spectra[curve.name].energy, curve.energy[good])
+        np.testing.assert_array_equal(spectra[in_files(curve)].mu, curve.values[good])
+        np.testing.assert_array_equal(spectra[in_files(curve)].energy, curve.energy[good])
     region = next(c for c in shown.view.plot.curves if c.kind == "region")
     np.testing.assert_array_equal(spectra[region.name].metadata["standard_deviation"], region.spread)
     lines = (tmp_path / "out.csv").read_text().splitlines(keepends=True)
@@ -60,6 +70,47 @@ def test_exported_curves_read_back_or_are_refused_where_rows_are_lost(viewer, sh
     shown.look.export_button.save(tmp_path / "out.xdi")
     found = [s for path in tmp_path.glob("out*.xdi") for s in nx.read_spectra(path) if s.name == region.name]
     np.testing.assert_array_equal(found[0].metadata["standard_deviation"], region.spread)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xdi", ".prj", "pasted"])
+@pytest.mark.parametrize("mode", ["as measured", "normalized", "derivative"])
+def test_the_curve_under_the_cursor_keeps_its_place_and_its_errors(
+    viewer, dock, add_stack, wait, tmp_path, suffix, mode
+):
+    energy = np.arange(8300.0, 8400.0, 2.0)
+    depth = 0.2 + 0.8 / (1 + np.exp(8343 - energy))
+    data = np.broadcast_to(depth[:, None, None], (energy.size, 40, 60)).astype(np.float32)
+    noise = PhotonNoise(np.full((1, 40, 60), 900.0))
+    stack = nx.SpectralStack(data, energy, "optical_depth", (0.0125, 0.0125), metadata={"noise": noise})
+    layer = add_stack(stack)
+    viewer.cursor.position = tuple(layer.data_to_world((0, 21, 51)))
+    wait(lambda: dock.view.curves.cursor is not None and dock.view.curves.cursor.place == "x 0.6375 y 0.2625 µm")
+    dock.look.mode.setCurrentText(mode)
+    if suffix == "pasted":
+        dock.look.export_button.copy_values()
+        path = tmp_path / "pasted.txt"
+        path.write_text(QApplication.clipboard().text())
+    else:
+        path = tmp_path / f"out{suffix}"
+        dock.look.export_button.save(path)
+    (spectrum,) = nx.read_spectra(path)
+    (curve,) = dock.view.shown_curves
+    np.testing.assert_allclose(spectrum.mu, curve.values, rtol=1e-6)
+    if suffix != "pasted":  # a text of one spectrum has the name of the file
+        assert spectrum.name == "cursor at x 0.6375 y 0.2625 µm"
+    if mode == "derivative":
+        assert spectrum.sigma is None
+        return
+    expected = np.sqrt((np.exp(depth) + 1) / 900) / (curve.jump or 1.0)
+    np.testing.assert_allclose(spectrum.sigma, expected, rtol=1e-4)
+
+
+def test_a_box_around_the_cursor_is_said_and_claims_no_error(viewer, shown, tmp_path, wait):
+    shown.workspace.cursor.box = 3
+    wait(lambda: "mean" in shown.view.curves.cursor.place)
+    shown.look.export_button.save(tmp_path / "out.csv")
+    names = {spectrum.name: spectrum.sigma for spectrum in nx.read_spectra(tmp_path / "out.csv")}
+    assert names[f"{AT}, mean of 3 x 3 px"] is None
 
 
 def test_names_with_line_breaks_stay_in_their_heading():
@@ -76,7 +127,7 @@ def test_xdi(shown, stack, tmp_path):
     assert any(s.mu.size == 30 and np.allclose(s.mu, stack.data[:, 5, 9], rtol=1e-5) for s in spectra)
     assert {s.metadata["normalized"] for s in spectra} == {False}
     shown.look.mode.setCurrentText("normalized")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"out-{name}.xdi" for name in ("cursor", "high", "low")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"out-{name}.xdi" for name in (AT, "high", "low")]
     shown.look.export_button.save(tmp_path / "norm.xdi")
     spectra = [s for path in sorted(tmp_path.glob("norm*.xdi")) for s in nx.read_spectra(path)]
     assert {s.metadata["normalized"] for s in spectra} == {True}
@@ -103,8 +154,8 @@ def test_a_hidden_curve_is_not_exported_and_an_offset_changes_no_value(shown, st
     shown.view.toggle("reference low")
     shown.look.export_button.save(tmp_path / "out.csv")
     spectra = {s.name: s for s in nx.read_spectra(tmp_path / "out.csv")}
-    assert set(spectra) == {"cursor", "high"}
-    np.testing.assert_allclose(spectra["cursor"].mu, stack.data[:, 5, 9], rtol=1e-6)
+    assert set(spectra) == {AT, "high"}
+    np.testing.assert_allclose(spectra[AT].mu, stack.data[:, 5, 9], rtol=1e-6)
 
 
 @pytest.mark.parametrize("mode", ["as measured", "normalized"])
@@ -112,8 +163,8 @@ def test_an_athena_project_holds_all_curves(shown, stack, tmp_path, mode):
     shown.look.mode.setCurrentText(mode)
     shown.look.export_button.save(tmp_path / "out.prj")
     spectra = {s.name: s for s in nx.read_spectra(tmp_path / "out.prj")}
-    curves = {curve.name: curve for curve in shown.view.shown_curves}
-    assert set(spectra) == set(curves) == {"cursor", "low", "high"}
+    curves = {in_files(curve): curve for curve in shown.view.shown_curves}
+    assert set(spectra) == set(curves) == {AT, "low", "high"}
     for name, curve in curves.items():
         np.testing.assert_array_equal(spectra[name].mu, curve.values)
         assert spectra[name].metadata["normalized"] == (mode == "normalized")

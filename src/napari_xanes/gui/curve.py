@@ -23,6 +23,10 @@ class Curve:
         As ``#rrggbb``; empty for the text colour of the theme.
     spread : array, shape (E,), optional
         Standard deviation between the pixels of a region.
+    sigma : array, shape (E,), optional
+        Standard error of each value, where the noise is known.
+    place : str
+        Where the curve was measured, for exported files; empty where the name says it.
     e0 : float, optional
         Energy of the edge in eV, where the curve was normalized.
     jump : float, optional
@@ -35,5 +39,7 @@ class Curve:
     kind: str
     colour: str = ""
     spread: Values | None = None
+    sigma: Values | None = None
+    place: str = ""
     e0: float | None = None
     jump: float | None = None

@@ -30,6 +30,15 @@ def test_values_deviations_and_axes_of_their_own_read_back(tmp_path: Path) -> No
     assert nickel.energy.tolist() == [8290.5, 8291.5]
 
 
+def test_standard_errors_become_sigma(tmp_path: Path) -> None:
+    head = HEAD.replace("standard deviation", "standard error")
+    grain, nickel = nx.read_spectra(write(tmp_path / "a.csv", ROWS, f"{head},3 rows"))
+    assert grain.sigma is not None
+    assert grain.sigma.tolist() == [0.01, 0.02]
+    assert "standard_deviation" not in grain.metadata
+    assert nickel.sigma is None
+
+
 @pytest.mark.parametrize("separator", [";", "\t"])
 def test_a_table_that_a_spreadsheet_saved_again_is_read(tmp_path: Path, separator: str) -> None:
     lines = [f"{HEAD},3 rows".replace(",", separator)]

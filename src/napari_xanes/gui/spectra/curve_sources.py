@@ -48,9 +48,9 @@ class CurveSources:
         """The spectrum under the cursor, shape (E,); None outside the image."""
         return self.cursor.values if self.cursor is not None else None
 
-    def set_cursor(self, layer: Layer, values: Values) -> None:
-        """Set the spectrum under the cursor, values (E,) of a stack layer."""
-        self.cursor = Curve("cursor", energies_of(layer), values, "cursor")
+    def set_cursor(self, layer: Layer, values: Values, sigma: Values | None, place: str) -> None:
+        """Set the spectrum under the cursor: values (E,) of a stack layer, their errors if known, and where it is."""
+        self.cursor = Curve("cursor", energies_of(layer), values, "cursor", sigma=sigma, place=place)
 
     def set_regions(self, layer: Layer | None, regions: Iterable[Region]) -> None:
         """Set the mean spectra of regions over a stack layer; without a layer there are none."""

@@ -55,12 +55,22 @@ def asking(*, stack: bool, flat: bool) -> str:
 
 def readout(layer: Layer, index: tuple[int, ...], energy: float, value: float, sigma: float, quantity: str) -> str:
     """Return the text under the plot: position of the cursor, photon energy, and value ± sigma of a quantity."""
-    xanes = layer.metadata["xanes"]
+    return f"{_position(layer, index, 4)} · {energy:.1f} eV · {with_unit(value, quantity, sigma)}"
+
+
+def place_in_words(layer: Layer, index: tuple[int, ...], box: int) -> str:
+    """Return where a box around a pixel is, so that its pixel can be told also in a large image."""
+    mean = f", mean of {box} x {box} px" if box > 1 else ""
+    return f"{_position(layer, index, 7)}{mean}"
+
+
+def _position(layer: Layer, index: tuple[int, ...], digits: int) -> str:
+    """Return the place of a pixel in µm, or in pixels where their size is not known."""
     axes = ("z", "y", "x")[-len(index) :]
-    size = xanes.get("pixel_size_um")
+    size = layer.metadata["xanes"].get("pixel_size_um")
     places = [i * s for i, s in zip(index, size, strict=True)] if size else list(index)
-    position = " ".join(f"{axis} {place:.4g}" for axis, place in reversed(list(zip(axes, places, strict=True))))
-    return f"{position} {'µm' if size else 'px'} · {energy:.1f} eV · {with_unit(value, quantity, sigma)}"
+    position = " ".join(f"{axis} {place:.{digits}g}" for axis, place in reversed(list(zip(axes, places, strict=True))))
+    return f"{position} {'µm' if size else 'px'}"
 
 
 def with_unit(value: float, quantity: str, sigma: float = np.nan) -> str:

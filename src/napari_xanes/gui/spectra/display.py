@@ -41,10 +41,10 @@ def transform_curve(curve: Curve, mode: str) -> Curve:
     if mode == "as measured":
         return curve
     if mode == "derivative":
-        return replace(curve, values=derivative(curve.energy, curve.values), spread=None)
+        return replace(curve, values=derivative(curve.energy, curve.values), spread=None, sigma=None)
     values, jump, e0 = normalized(curve.energy, curve.values)
-    spread = None if curve.spread is None else curve.spread / jump
-    return replace(curve, values=values, spread=spread, e0=e0, jump=jump)
+    spread, sigma = (None if width is None else width / jump for width in (curve.spread, curve.sigma))
+    return replace(curve, values=values, spread=spread, sigma=sigma, e0=e0, jump=jump)
 
 
 def transform_reference(curve: Curve, mode: str, target: Curve | None) -> Curve | None:

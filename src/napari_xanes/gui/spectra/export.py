@@ -17,7 +17,7 @@ from napari_xanes.gui.curve import Curve
 from napari_xanes.gui.spectra.curves import QUANTITY_LABELS
 from napari_xanes.io.files import one_line
 from napari_xanes.io.spectra.exported import ENERGY, ROWS
-from napari_xanes.io.spectra.per_column import DEVIATION, EXPORTED
+from napari_xanes.io.spectra.per_column import DEVIATION, ERROR, EXPORTED
 from napari_xanes.io.spectra.result import unique_names
 from napari_xanes.region_spectra import STANDARD_DEVIATION
 from napari_xanes.saving.replacing import write_whole
@@ -49,10 +49,11 @@ def table(curves: Sequence[Curve], unit: str, separator: str = ",", *, counted: 
     for axis, group in axes:
         columns.append([ENERGY, *(_number(value) for value in axis)])
         for curve in group:
-            name = one_line(curve.name)
+            name = _name_in_files(curve)
             columns.append([f"{name}{EXPORTED}{unit}", *(_number(value) for value in curve.values)])
-            if curve.spread is not None:
-                columns.append([f"{name}{EXPORTED}{DEVIATION}", *(_number(value) for value in curve.spread)])
+            for widths, what in ((curve.spread, DEVIATION), (curve.sigma, ERROR)):
+                if widths is not None:
+                    columns.append([f"{name}{EXPORTED}{what}", *(_number(value) for value in widths)])
     if counted:
         columns.append([f"{max((len(column) for column in columns), default=1) - 1} {ROWS}"])
     text = io.StringIO()
@@ -125,8 +126,16 @@ def as_spectra(curves: Sequence[Curve], unit: str) -> list[nx.Spectrum]:
             raise ValueError(f"{curve.name} has no values: hide it (click its name in the legend), then export again")
         facts = metadata | ({} if curve.spread is None else {STANDARD_DEVIATION: curve.spread[good]})
         facts |= {} if curve.e0 is None else {"e0": curve.e0, "edge_jump": curve.jump}
-        spectra.append(nx.Spectrum(curve.name, curve.energy[good], curve.values[good], metadata=facts))
+        facts |= {"place": curve.place} if curve.place else {}
+        sigma = None if curve.sigma is None else curve.sigma[good]
+        name = _name_in_files(curve)
+        spectra.append(nx.Spectrum(name, curve.energy[good], curve.values[good], sigma=sigma, metadata=facts))
     return spectra
+
+
+def _name_in_files(curve: Curve) -> str:
+    """Return the name of a curve with its place: no picture beside a file tells where the cursor was."""
+    return one_line(f"{curve.name} at {curve.place}" if curve.place else curve.name)
 
 
 def _number(value: float) -> str:

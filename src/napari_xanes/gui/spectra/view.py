@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
@@ -13,7 +14,7 @@ from napari_xanes.gui.energy import energies_of, energy_of_step, go_to_step, pla
 from napari_xanes.gui.pixels.region_changes import hide_region
 from napari_xanes.gui.pixels.spectra import Values
 from napari_xanes.gui.spectra.curve_sources import CurveSources
-from napari_xanes.gui.spectra.curves import asking, readout
+from napari_xanes.gui.spectra.curves import asking, place_in_words, readout
 from napari_xanes.gui.spectra.display import MODES, Composer, axis_label
 from napari_xanes.gui.spectra.handles import StepHandles
 from napari_xanes.gui.spectra.pages import Pages
@@ -224,7 +225,8 @@ class SpectrumView(QWidget):
         layer = self._stacks.layer
         if layer is None or values.size != energies_of(layer).size:
             return
-        self.curves.set_cursor(layer, values)
+        place = place_in_words(layer, index, self._cursor.box)
+        self.curves.set_cursor(layer, values, self._cursor.sigma(), place)
         self.redraw()
         self._show_readout()
 
@@ -233,7 +235,8 @@ class SpectrumView(QWidget):
         curve = self.curves.cursor
         if layer is not None and index is not None and curve is not None:
             energy, quantity = energy_of_step(layer, step), self._workspace.shown.quantity_of(layer)
-            words = readout(layer, index, energy, curve.values[step], self._cursor.sigma(step), quantity)
+            sigma = np.nan if curve.sigma is None else float(curve.sigma[step])
+            words = readout(layer, index, energy, curve.values[step], sigma, quantity)
             self.readout.setText(words + self.handles.readout(energy))
 
     def _on_regions(self) -> None:

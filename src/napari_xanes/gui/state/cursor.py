@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-import numpy as np
 from qtpy.QtCore import QTimer, Signal
 
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
@@ -87,21 +86,20 @@ class CursorFollower(WhileAsked):
         """The pixel under the cursor; None outside the image."""
         return self._index
 
-    def sigma(self, step: int) -> float:
-        """Return the error that noise causes in the last spectrum at a step; NaN where the noise is not known.
+    def sigma(self) -> Values | None:
+        """Return the errors that noise causes in the last spectrum, shape (E,); None where the noise is not known.
 
         It is known of single pixels in the quantity of their stack, not of boxes, whose pixels may share noise.
         """
         layer, shown = self._stacks.layer, self.spectrum
         if layer is None or shown is None or self._box > 1 or self._shown.data_of(layer) is not array_of(layer):
-            return np.nan
+            return None
         index, values = shown
         try:
             noise = stack_of(layer).noise
-            found = None if noise is None else sigma_of_pixel(noise, values, index)
+            return None if noise is None else sigma_of_pixel(noise, values, index)
         except ValueError:  # noise that does not fit its stack; steps that use it say so
-            return np.nan
-        return np.nan if found is None else float(found[step])
+            return None
 
     def spectrum_of(self, index: tuple[int, ...], box: int = 1) -> Values | None:
         """Return the mean spectrum (E,) of a box of pixels, by default of one, or None if it is not in memory."""

@@ -20,7 +20,7 @@ from napari_xanes.io.files import lines_of, read_text, starts_with
 from napari_xanes.io.registry import spectra_reader
 from napari_xanes.io.spectra import columns
 from napari_xanes.io.spectra.ending import refuse_lost_rows, refuse_unended
-from napari_xanes.io.spectra.per_column import DEVIATION, EXPORTED, quantity_in
+from napari_xanes.io.spectra.per_column import DEVIATION, ERROR, EXPORTED, quantity_in
 from napari_xanes.io.spectra.result import unique_names
 from napari_xanes.region_spectra import STANDARD_DEVIATION
 from napari_xanes.spectrum import Spectrum
@@ -90,24 +90,29 @@ def _is_number(field: str) -> bool:
 
 
 def _curves(headings: list[str], table: Any, path: Path) -> list[Spectrum]:
-    """Return the spectrum of each column of values; columns of deviations belong to the one before them."""
+    """Return the spectrum of each column of values; columns of deviations and errors belong to the one before them."""
     energy, found, empty = np.empty(0), [], []
     for i, heading in enumerate(headings):
         name, _, quantity = heading.rpartition(EXPORTED)
         if heading == ENERGY:
             energy = table[:, i]
-        elif quantity != DEVIATION:
+        elif quantity not in (DEVIATION, ERROR):
             good = np.isfinite(energy) & np.isfinite(table[:, i])
             if not good.any():
                 empty.append(name or heading)
                 continue
             facts: dict[str, Any] = {"path": str(path), "column": heading, **quantity_in(heading)}
-            if i + 1 < len(headings) and headings[i + 1] == f"{name}{EXPORTED}{DEVIATION}":
+            following = headings[i + 1] if i + 1 < len(headings) else ""
+            if following == f"{name}{EXPORTED}{DEVIATION}":
                 facts[STANDARD_DEVIATION] = table[good, i + 1]
-            found.append((name or heading, energy[good], table[good, i], facts))
+            sigma = table[good, i + 1] if following == f"{name}{EXPORTED}{ERROR}" else None
+            found.append((name or heading, energy[good], table[good, i], sigma, facts))
     if not found:
         raise ValueError("none of its curves has a value; export the curves again")
     if empty:
         warnings.warn(f"{path.name}: left out {', '.join(empty)}: without a value", UserWarning, stacklevel=3)
     names = unique_names([name for name, *_ in found])
-    return [Spectrum(name, axis, mu, metadata=facts) for name, (_, axis, mu, facts) in zip(names, found, strict=True)]
+    return [
+        Spectrum(name, axis, mu, sigma=sigma, metadata=facts)
+        for name, (_, axis, mu, sigma, facts) in zip(names, found, strict=True)
+    ]

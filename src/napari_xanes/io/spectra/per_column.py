@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,9 @@ _TRANSMITTANCE = re.compile(
 DEVIATION = "standard deviation"
 """Stands in the heading of the deviations of an exported curve, in place of its quantity."""
 
+ERROR = "standard error"
+"""Stands in the heading of the errors of an exported curve."""
+
 _LARGEST_MU = 100.0
 """No optical depth is larger; numbers above are counts."""
 
@@ -47,10 +51,13 @@ def one_per_column(
     known = [i for i in others if columns.meanings[i].role not in ("unknown", "norm", "mu", "if", "mu_ref", "tey")]
     if normalized is None and not all(EXPORTED in columns.names[i] for i in others):
         _refuse_counters(columns, others, known, named=table.names is not None)
-    deviations = {i - 1: i for i in others if columns.names[i].endswith(f"· {DEVIATION}") and i - 1 in others}
+    deviations, errors = (
+        {i - 1: i for i in others if columns.names[i].endswith(f"· {what}") and i - 1 in others}
+        for what in (DEVIATION, ERROR)
+    )
     if normalized is not None:
         metadata = metadata | {"normalized": normalized}
-    signals = [i for i in others if i not in deviations.values()]
+    signals = [i for i in others if i not in {*deviations.values(), *errors.values()}]
     titles = [columns.names[i] if table.names else f"{name} {i + (i < axis.column)}" for i in signals]
     # Headings of exported curves are the name of the curve and its quantity.
     titles = [title.rpartition(EXPORTED)[0] or title for title in titles]
@@ -65,10 +72,13 @@ def one_per_column(
         )
         facts = metadata | said(axis, taken, f"column {columns.names[i]!r} as it is", columns)
         facts |= quantity_in(columns.names[i]) | ({"signal": "I0"} if role == "i0" else {})
+        good = np.isfinite(table.values[:, i])
         if i in deviations:
-            good = np.isfinite(table.values[:, i])
             facts[STANDARD_DEVIATION] = ordered(table.values[good, deviations[i]], axis.energy[good])[0]
-        spectra.append(spectrum_of(title, axis, taken, table, facts))
+        spectrum = spectrum_of(title, axis, taken, table, facts)
+        if i in errors:
+            spectrum = replace(spectrum, sigma=ordered(table.values[good, errors[i]], axis.energy[good])[0])
+        spectra.append(spectrum)
     return spectra
 
 
