@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,11 @@ from napari_xanes.progress import Progress, part
 WEIGHTS = Path(__file__).parent / "weights.pt"
 WEIGHTS_SHA256 = "e2ef88639ceadd5600774e372fcc02fe0c6bca64ce2d3084d6dd2e7a141bacec"
 
-TILE, _SMALL = 1024, 512
-"""Largest sides in pixels of the tiles that are cleaned one after the other, the memory grows with them, and of maps
-that are cleaned at the same time instead of their parts."""
+TILE = 1024
+"""Largest side in pixels of the tiles that are cleaned one after the other; the memory grows with it."""
+
+_SMALL = 512
+"""Largest side in pixels of maps that share the threads; the parts of a larger map share them."""
 
 _REACH = 64
 """Distance in pixels at which the candidates of a tile depend on its border no longer; a multiple of 8."""
@@ -128,8 +131,8 @@ def _clean_on(
     with torch.inference_mode():
         guide = absorption_guide(jump, absorption, absorption_sigma)
     count = len(weighted_estimate)
-    small = device == "cpu" and max(cleaned.shape[1:]) <= _SMALL
-    threads = 1 if small or device != "cpu" else None
+    is_small = device == "cpu" and max(cleaned.shape[1:]) <= _SMALL
+    threads = 1 if is_small or device != "cpu" else None
     ways = None if network is None else both_ways(network, device)
 
     def clean(i: int, map_progress: Progress | None) -> float:
@@ -146,7 +149,7 @@ def _clean_on(
         return (i + 1) / count
 
     message = "cleaning the maps"
-    if small:
+    if is_small:
         on_threads(lambda i: clean(i, None), range(count), progress=progress, message=message)
         return cleaned, errors
     for i in range(count):
@@ -165,8 +168,22 @@ def _clean_in_tiles(
     threads: int | None,
     progress: Progress | None,
 ) -> None:
-    """Fill a map and its error tile by tile; each tile is computed with the surroundings that influence it."""
-    from napari_xanes.denoising.network.candidates import cleaned_maps, crop_maps, network_features, with_evenness
+    """Fill a map (Y, X) and its error tile by tile; each tile is computed with the surroundings that influence it.
+
+    Parameters
+    ----------
+    maps, statistics : NoisyMaps, MapStatistics
+        Of the whole map.
+    ways : tuple of MixtureNet, optional
+        As from `both_ways`; without them, two candidates are averaged.
+    cleaned, errors : ndarray, shape (Y, X)
+        What is filled.
+    threads : int, optional
+        Number of threads that share the parts of a tile.
+    progress : callable, optional
+        Called with the fraction of the map that is done.
+    """
+    from napari_xanes.denoising.network.candidates import cleaned_maps, crop_maps, with_evenness
     from napari_xanes.denoising.network.in_parts import apply_in_parts
     from napari_xanes.denoising.network.mixture_net import HALO
 
@@ -182,22 +199,29 @@ def _clean_in_tiles(
         y, x = moved(wide[0], -rows.start), moved(wide[1], -columns.start)
         crop, known = crop_maps(crop, known, y, x)
         images, hints = images[..., y, x], hints[..., y, x]
-
-        def features(part: Box, tile: Any = (images, hints, crop, known)) -> Any:
-            images, hints, crop, known = tile
-            return network_features(images[..., *part], hints[..., *part], *crop_maps(crop, known, *part))
-
         if ways is None:
             clean, error = _average(images, crop.information)
         else:
             within = part(progress, number / len(tiles), (number + 1) / len(tiles))
-            clean, error = apply_in_parts(ways, images, features, threads=threads, progress=within)
+            clean, error = apply_in_parts(
+                ways, images, _features_of(images, hints, crop, known), threads=threads, progress=within
+            )
         mean = maps.mean[:, None, None]
         clean = mean + statistics.structure * (clean - mean)
         inner = (0, *(moved(side, -outer.start) for side, outer in zip(box, wide, strict=True)))
         cleaned[box], errors[box] = clean[inner].cpu().numpy(), error[inner].cpu().numpy()
-        del crop, known, images, hints, features, clean, error
+        del crop, known, images, hints, clean, error
         release_memory()
+
+
+def _features_of(images: Any, hints: Any, maps: Any, statistics: Any) -> Callable[[Box], Any]:
+    """Return what computes the features of the network in a box of maps whose candidates and hints are known."""
+    from napari_xanes.denoising.network.candidates import crop_maps, network_features
+
+    def features(box: Box) -> Any:
+        return network_features(images[..., *box], hints[..., *box], *crop_maps(maps, statistics, *box))
+
+    return features
 
 
 def _average(images: Any, information: Any) -> tuple[Any, Any]:

@@ -57,13 +57,13 @@ def apply_in_parts(
     candidates : Tensor, shape (B, N_CANDIDATES, H, W)
         The candidates.
     features : callable
-        Returns the features (B, N_FEATURES, h, w) in a box.
+        Returns the features (B, N_FEATURES, h, w) in a box of the map, h x w pixels.
     threads : int, optional
         Number of threads that share the parts.
     """
     parameter = next(ways[0].parameters())
     batch, _, *shape = candidates.shape
-    half_shape = [_part(slice(0, size), 2).stop for size in shape]
+    half_shape = [_coarser(slice(0, size), 2).stop for size in shape]
     fine = [
         torch.empty((batch, WIDTHS[1], *half_shape), dtype=parameter.dtype, memory_format=torch.channels_last).to(
             parameter.device
@@ -83,7 +83,7 @@ def apply_in_parts(
         with torch.inference_mode():  # which each thread has for itself
             known = padded(prepared(wide))
             for way, out in zip(ways, fine, strict=True):
-                out[..., *_parts(box, 2)] = way.fine(known)[1][..., *_parts(inner, 2)]
+                out[..., *_coarser_box(box, 2)] = way.fine(known)[1][..., *_coarser_box(inner, 2)]
         return (number + 1) / len(parts) / 2
 
     def coarsen(number: int) -> float:
@@ -98,7 +98,7 @@ def apply_in_parts(
             known = prepared(wide)
             whole = padded(known)
             for way, known_fine, known_coarse in zip(ways, fine, coarse, strict=True):
-                levels = (known_fine[..., *_parts(wide, 2)], known_coarse[..., *_parts(wide, 4)])
+                levels = (known_fine[..., *_coarser_box(wide, 2)], known_coarse[..., *_coarser_box(wide, 4)])
                 found = way.mixed(candidates[..., *wide], known, way.first(whole), *levels)
                 for total, part in zip((clean, log_error), found, strict=True):
                     total[..., *box] += part[..., *inner] / len(ways)
@@ -116,10 +116,14 @@ def _with_halo(box: Box, shape: Sequence[int]) -> tuple[Box, Box]:
     return (rows, columns), (moved(box[0], -rows.start), moved(box[1], -columns.start))
 
 
-def _part(side: slice, factor: int) -> slice:
-    """Return a side in pixels of so many times the size; it starts, and at the end of the map stops, at eights."""
+def _coarser(side: slice, factor: int) -> slice:
+    """Return a side of a box in pixels that are so many times larger.
+
+    Boxes start at multiples of 8. Where the map ends at no such multiple, the level is padded up to one.
+    """
     return slice(side.start // factor, -(-side.stop // 8) * (8 // factor))
 
 
-def _parts(box: Box, factor: int) -> Box:
-    return _part(box[0], factor), _part(box[1], factor)
+def _coarser_box(box: Box, factor: int) -> Box:
+    """Return a box in pixels that are so many times larger; see `_coarser`."""
+    return _coarser(box[0], factor), _coarser(box[1], factor)
