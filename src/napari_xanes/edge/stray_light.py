@@ -9,6 +9,7 @@ differ in composition. Where all are thin, or of one thickness, nothing is told.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -79,7 +80,7 @@ def find_stray_light(depth: Block) -> Flattened | None:
     (0.2, 0.36)
     >>> find_stray_light(spectrum * thick + noise)
     """
-    return _flattened(depth, _LIGHT)
+    return _flattened(depth, _LIGHT, lambda _, share: share)
 
 
 def find_lost_counts(rate: Block) -> Flattened | None:
@@ -103,11 +104,14 @@ def find_lost_counts(rate: Block) -> Flattened | None:
     >>> round(found.share, 1), round(found.too_small, 1)
     (0.1, 0.1)
     """
-    return _flattened(rate, _BUSY)
+    return _flattened(rate, _BUSY, lambda seen, time: time * float(np.quantile(seen, 0.99)))
 
 
-def _flattened(values: Block, law: Law) -> Flattened | None:
-    """The bend of signals (E, P), in words of `Flattened`; None where it is not sure, or makes little of jumps."""
+def _flattened(values: Block, law: Law, share: Callable[[Float64Array, float], float]) -> Flattened | None:
+    """The bend of signals (E, P), in words of `Flattened`; None where it is not sure, or makes little of jumps.
+
+    `share` takes the finite signals and the size of the bend.
+    """
     seen = np.asarray(values[:, np.isfinite(values).all(axis=0)], dtype=np.float64)
     if seen.shape[0] < _FEWEST_ENERGIES or seen.shape[1] < _FEWEST:
         return None
@@ -118,8 +122,7 @@ def _flattened(values: Block, law: Law) -> Flattened | None:
     mean = seen.mean(axis=0)
     thick = seen[:, mean > np.median(mean)]
     too_small = 1 - float(np.ptp(thick.mean(axis=1)) / np.ptp(law.undone(thick, size).mean(axis=1)))
-    share = size if law is _LIGHT else size * float(np.quantile(seen, 0.99))
-    return Flattened(share, too_small) if too_small > _TOLD else None
+    return Flattened(share(seen, size), too_small) if too_small > _TOLD else None
 
 
 class DepthSample:
