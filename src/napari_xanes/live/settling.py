@@ -1,10 +1,11 @@
 """Whether a file is complete: its size and time stay, for some time, and then it must be readable.
 
-Clocks of file servers differ from ours, and ours may be set while we wait; some file systems keep whole seconds only.
-
 Nothing in a file system says that a writer has finished. Size and time of the last change that do not move for a while
 are a sign, a content that reads as a whole is a better one; both are asked for. A file that changes afterwards is seen,
 too, because its state is kept.
+
+Times of files come from the clock of their server, which may differ from ours, and ours may be set while we wait. So
+how long a file has stayed is counted by a clock that nobody sets. Some file systems keep whole seconds only.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from napari_xanes.io.unchanged import facts
 
 State = tuple[int, int, int, int]
 """Size, time of the last change in ns, inode and device."""
-
 
 _COARSE = 2.0
 """Seconds between two times that the coarsest file systems can tell apart (FAT; NFS 2 and HFS+ tell seconds apart)."""
