@@ -71,7 +71,7 @@ def test_a_flat_that_comes_late_is_taken_once_it_is_written() -> None:
     np.testing.assert_array_equal(source.whole().corrections.flat, flat.full)
 
 
-def test_maps_so_far_count_a_late_flat(worked_on: list[int]) -> None:
+def test_maps_so_far_count_a_late_flat() -> None:
     stack = transmission(size=8, every=3)
     counts = 1e4 * np.asarray(stack.data)
     server = Server(counts[:18], stack.energy[:18])
