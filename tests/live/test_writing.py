@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
@@ -23,6 +24,7 @@ from napari_xanes.cli import app, watching
 from napari_xanes.live import writing
 from napari_xanes.live.ending import Ending
 from napari_xanes.live.frame_folder import FrameFolder
+from napari_xanes.live.source import View
 from napari_xanes.live.state_file import LiveState
 from napari_xanes.live.writing import watch_into
 
@@ -185,6 +187,28 @@ def test_a_disk_that_is_full_for_a_while_ends_nothing(
     state = LiveState.load(tmp_path / "out" / "scan-live.json")
     assert state is not None
     assert any("no space left" in text for text in state.events)
+
+
+def test_what_to_do_about_a_full_disk_is_said_of_the_final_maps_too(
+    stack: nx.SpectralStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OfServer:
+        name, path = "scan", None
+
+        def whole(self) -> nx.SpectralStack:
+            return stack
+
+        def look(self) -> View:
+            return View(stack, is_complete=True)
+
+    def full(*words: Any, **more: Any) -> Any:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(writing, "replace_result", full)
+    outcome = watch_into(OfServer(), fit_recipe(), tmp_path / "out", reading=READING)
+    assert outcome is not None
+    assert outcome.state == "failed"
+    assert outcome.error.endswith("; make room, and run it again: what is done is kept")
 
 
 def test_a_folder_that_can_not_be_written_is_known_before_the_first_frame(scan: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from napari_xanes.live.following import Update, described, follow
 from napari_xanes.live.source import Source
 from napari_xanes.live.state_file import LiveState
 from napari_xanes.many.outcome import Outcome, record_text, summaries
-from napari_xanes.many.single import refuse_foreign, run_single
+from napari_xanes.many.single import reason_of, refuse_foreign, run_single
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.progress import Progress
 from napari_xanes.recipe import Recipe, run
@@ -173,7 +173,7 @@ def _final(
         made = replace(outcome, warnings=warnings, maps=summaries(result) if isinstance(result, MapSet) else {})
         written = replace_result(result, folder, record=lambda files: record_text(replace(made, files=files), key=""))
     except (OSError, ValueError) as error:
-        return replace(outcome, state="failed", error=one_line(str(error)))
+        return replace(outcome, state="failed", error=reason_of(error))
     return replace(made, files=tuple(file.name for file in written if file.name != RECORD))
 
 

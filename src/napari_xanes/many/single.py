@@ -99,9 +99,19 @@ def run_single(
     except Cancelled:
         raise
     except Exception as error:  # of any kind: it is told, and the other files go on
-        reason = one_line(str(error)) or type(error).__name__
-        way_out = _WAYS_OUT.get(getattr(error, "errno", None) or 0, "")
-        return Outcome(str(path), str(folder), "failed", monotonic() - start, f"{reason}{way_out}")
+        return Outcome(str(path), str(folder), "failed", monotonic() - start, reason_of(error))
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a run failed, in one line, with what to do about an error of the disk.
+
+    Examples
+    --------
+    >>> reason_of(OSError(errno.EROFS, "Read-only file system"))
+    '[Errno 30] Read-only file system; choose another folder for the results'
+    """
+    reason = one_line(str(error)) or type(error).__name__
+    return reason + _WAYS_OUT.get(getattr(error, "errno", None) or 0, "")
 
 
 def _logged(
