@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack, blocks
+from napari_xanes.edge.stray_light import find_lost_counts
 from napari_xanes.sample import k_edge_curve
 
 AXIS = np.concatenate([np.arange(8245, 8335, 8.0), np.arange(8335, 8375, 1.0), np.arange(8375, 8590, 5.0)])
@@ -123,3 +124,20 @@ def test_counts_that_a_busy_detector_lost_are_told_with_their_share(method: str)
 def test_a_detector_that_loses_nothing_is_not_doubted(photons: float, seed: int) -> None:
     found = nx.ops.normalize_edge(fluorescence(photons=photons, seed=seed), min_jump=0.1)
     assert not any(LOST in text for text in found.metadata["warnings"])
+
+
+@pytest.mark.parametrize("seed", [0, 1, 29])
+def test_a_core_of_another_compound_is_not_a_busy_detector(seed: int) -> None:
+    """Spectra of two compounds whose shares follow the thickness look bent, as one spectrum of a busy detector does."""
+    rng = np.random.default_rng(seed)
+    axis = np.arange(700.0, 732, 0.4)
+    shell, core = (
+        sum(high / (1 + ((axis - place) / width) ** 2) for place, width, high in zip(*lines, strict=True))
+        for lines in (rng.uniform((705, 0.5, 0.3), (712, 1.1, 1.5), (4, 3)).T for _ in range(2))
+    )
+    y, x = (np.indices((40, 40)) - 19.5) / 18
+    thick = np.sqrt(np.clip(1 - y**2 - x**2, 0, None))
+    inner = np.clip(thick ** rng.uniform(0.5, 2) + 0.03 * gaussian_filter(rng.standard_normal((40, 40)), 2.0), 0, 1)
+    rate = thick * (inner * core[:, None, None] + (1 - inner) * shell[:, None, None]) + 0.05
+    found = find_lost_counts(rng.poisson(rng.uniform(1000, 20000) * rate).reshape(axis.size, -1))
+    assert found is None

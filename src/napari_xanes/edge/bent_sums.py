@@ -111,7 +111,12 @@ def _solved(seen: Float64Array, law: Law, count: int, most: int, left: float) ->
         middle = (below + above) / 2
         below, above = (below, middle) if rest(middle).size <= 0 else (middle, above)
     size = (below + above) / 2
-    return size if rest(size).left < left else None
+    undone = _SumsOfSpectra(law.undone(seen, size), law, most)
+    if undone.bend(count).left >= left:
+        return None
+    # A composition that follows thickness looks bent with few spectra alone. Signals that were not bent are bent the
+    # other way when a bend is undone, and sums of more spectra show it.
+    return size if all(undone.bend(count + more).clear > -_CLEAR for more in range(1, _MORE + 1)) else None
 
 
 class _SumsOfSpectra:
