@@ -140,3 +140,17 @@ def test_a_general_block_alone_holds_no_image(tmp_path):
     (tmp_path / "scan.edf").write_bytes(general())
     with pytest.raises((OSError, ValueError), match="scan"):
         io.read(tmp_path / "scan.edf")
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ({"Compression": "GzipCompression"}, "compressed with GzipCompression"),
+        ({"EDF_BinaryFileName": "images.bin"}, "its pixels are in the file 'images.bin'"),
+    ],
+)
+def test_a_general_block_says_how_the_pixels_of_all_images_lie(tmp_path, entry, reason):
+    """These entries were left out: packed bytes became pixels."""
+    (tmp_path / "scan.edf").write_bytes(general(**entry) + edf(picture(100), {"energy": 7.1}))
+    with pytest.raises(ValueError, match=reason):
+        io.read(tmp_path / "scan.edf")

@@ -52,12 +52,16 @@ _GENERAL = "edf_dataformatversion"
 _BLOCK = "edf_datablockid"
 """Entry that says what a block holds, such as ``1.Image.Psd`` for an image or ``1.Image.Error`` for its errors."""
 _LISTS = ("counter_mne", "counter_pos", "motor_mne", "motor_pos")
-_SIZES = ("size", "edf_binarysize", "edf_binaryfilename", "compression", "datatype", "byteorder", "datavalueoffset")
+_OWN_SIZES = ("size", "edf_binarysize")
+"""Entries that hold for their own block alone, also those of a general block."""
+
+_LAYOUT = ("edf_binaryfilename", "compression", "datatype", "byteorder", "datavalueoffset")
 _KEPT = {
     *_ENERGY,
     *_EXPOSURE,
     *_LISTS,
-    *_SIZES,
+    *_OWN_SIZES,
+    *_LAYOUT,
     "nb_frames",
     "roi",
     _GENERAL,
@@ -135,8 +139,8 @@ def read_frames(path: Path) -> tuple[list[Frame], bool]:
                 if header is None:
                     break
                 if _GENERAL in header:
-                    common = {name: value for name, value in header.items() if name not in (_GENERAL, *_SIZES[:4])}
-                    start = data + int(header["edf_binarysize"] if header.get("edf_binarysize", "").isdecimal() else 0)
+                    common = {name: value for name, value in header.items() if name not in (_GENERAL, *_OWN_SIZES)}
+                    start = data + _general_size(header)
                     continue
                 header = common | header
                 shape, dtype, stored = _layout(header, path)
@@ -146,10 +150,21 @@ def read_frames(path: Path) -> tuple[list[Frame], bool]:
                 raise
             if data + shape[0] * shape[1] * dtype.itemsize > size:
                 return frames, True
-            if header.get(_BLOCK, "").lower().split(".")[2:3] != ["error"]:
+            if not _holds_errors(header):
                 frames.append(Frame(path, data, shape, dtype, header))
             start = data + stored
     return frames, len(frames) == _MOST_FRAMES
+
+
+def _general_size(header: Mapping[str, str]) -> int:
+    """Bytes behind the header of a general block; mostly none."""
+    match = _INTEGER.fullmatch(header.get("edf_binarysize", ""))
+    return int(match[0]) if match else 0
+
+
+def _holds_errors(header: Mapping[str, str]) -> bool:
+    """Whether a block holds the errors of an image, as the third word of its name says."""
+    return header.get(_BLOCK, "").lower().split(".")[2:3] == ["error"]
 
 
 def read_image(frame: Frame) -> NDArray[Any]:
@@ -257,7 +272,7 @@ def _layout(header: Mapping[str, str], path: Path) -> tuple[tuple[int, int], np.
             f"{path.name}: ByteOrder {header.get('byteorder')!r} is neither LowByteFirst nor HighByteFirst"
         )
     needed = rows * columns * dtype.itemsize
-    stored = next((_size(header, name, path) for name in ("size", "edf_binarysize") if name in header), needed)
+    stored = next((_size(header, name, path) for name in _OWN_SIZES if name in header), needed)
     if stored < needed:
         raise ValueError(f"{path.name}: {columns} x {rows} pixels need {needed} bytes, the header promises {stored}")
     return (rows, columns), dtype.newbyteorder("<" if order == "lowbytefirst" else ">"), stored
