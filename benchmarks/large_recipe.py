@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from benchmarks.counts_file import counts_file
-from benchmarks.memory import peak_of
+from benchmarks.memory import peak_until_end
 
 import napari_xanes as nx
 
@@ -67,11 +67,9 @@ def recipe(steps: str, size: int, count: int) -> nx.Recipe:
 def run_command(folder: Path) -> None:
     """Run the command on the stack of a folder, and print the largest memory of its process and its time."""
     words = [sys.executable, "-m", "napari_xanes.cli", "run", "recipe.yaml", "stack.hdf5", "-o", "maps"]
-    peak, start = 0, time.perf_counter()
+    start = time.perf_counter()
     process = subprocess.Popen(words, cwd=folder)
-    while process.poll() is None:
-        peak = peak_of(process.pid) or peak
-        time.sleep(0.1)
+    peak = peak_until_end(process)
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(
         f"exit code {process.returncode}: largest {peak >> 20} MB of the whole process, "

@@ -6,6 +6,13 @@ peak of that one, also after exec. The kernel counts `VmHWM` anew for each progr
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from subprocess import Popen
+from typing import Any
+
+_LOOK_EVERY = 0.1  # s
+
 
 def peak_of(process: int | str = "self") -> int:
     """Return the most memory that a process has held so far, in bytes; 0 if it has ended."""
@@ -21,6 +28,16 @@ def forget_peak() -> None:
     """Let `peak_of` of this process begin anew, with what it holds now."""
     with open("/proc/self/clear_refs", "w", encoding="ascii") as switch:
         switch.write("5")
+
+
+def peak_until_end(process: Popen[Any], each: Callable[[], object] = lambda: None) -> int:
+    """Wait until a process ends, and return the most memory that it held, in bytes; `each` is called at each look."""
+    peak = 0
+    while process.poll() is None:
+        peak = peak_of(process.pid) or peak
+        each()
+        time.sleep(_LOOK_EVERY)
+    return peak
 
 
 def _memory(process: int | str, what: str) -> int:

@@ -16,9 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import psutil
 from benchmarks.many.data import digests, full_recipe, write_stacks
-from benchmarks.memory import peak_of
-
-_LOOK_EVERY = 0.1  # s
+from benchmarks.memory import peak_until_end
 
 
 class Ran(NamedTuple):
@@ -89,13 +87,10 @@ def _run(folder: Path, out: str, workers: int, disturb: Callable[[int], None] = 
     """Run the command to its end, or until `disturb`, which is called again and again with its number, kills it."""
     command = [sys.executable, "-m", "napari_xanes.cli", "run", "recipe.yaml", *_stacks(folder), "-o", out]
     command += ["--scheduler", "processes", "--workers", str(workers)]
-    start, peak = time.perf_counter(), 0
+    start = time.perf_counter()
     with (folder / f"{out}.txt").open("ab") as told:
         process = subprocess.Popen(command, cwd=folder, stdout=told, stderr=told)
-        while process.poll() is None:
-            peak = peak_of(process.pid) or peak
-            disturb(process.pid)
-            time.sleep(_LOOK_EVERY)
+        peak = peak_until_end(process, lambda: disturb(process.pid))
     return Ran(process.returncode, time.perf_counter() - start, peak)
 
 
