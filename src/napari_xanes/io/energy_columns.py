@@ -58,14 +58,15 @@ def column_of_energies(rows: Sequence[str], heading: str) -> NDArray[np.float64]
         return None
     others = [column for column in columns[1:] if column is not None and looks_like_energies(column)]
     others = [column for column in others if (np.abs(column - first) > _ALIKE * column).any()]
-    if first[0] in (0, 1) and first[1] == first[0] + 1:
+    is_by_one = first[1] == first[0] + 1
+    if is_by_one and first[0] in (0, 1):
         if len(others) == 1:
             return others[0]
     else:
         # The first column may be energies as well: counts of a beam go up and down.
         others = [column for column in others if (np.diff(column) > 0).all() or (np.diff(column) < 0).all()]
     others = [column for column in others if column.min() >= LOWEST]
-    if first[1] != first[0] + 1:
+    if not is_by_one:
         # Times and scalers, but energies as well: a beam decays, and rises by chance where there are few rows.
         others = [column for column in others if column.size >= _LEAST_ROWS and (np.diff(column) > 0).all()]
     if others:
