@@ -12,7 +12,7 @@ from tests.chunked import Chunked
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack, Spectrum
-from napari_xanes.beam_jumps import told_about_lazy_drift
+from napari_xanes.beam_jumps import told_about_jumps, told_about_lazy_drift
 from napari_xanes.ops import correct_beam, crop, optical_depth
 from napari_xanes.sample import nmc_ni_k
 
@@ -224,3 +224,14 @@ def test_few_frames_of_a_lazy_stack_are_read(still: SpectralStack) -> None:
     stack = SpectralStack(source.lazy(), np.linspace(8300, 8424, 124), "optical_depth")
     told_about_lazy_drift(stack)
     assert source.decoded.sum() == 16
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_noise_that_sorts_pixels_is_no_film(seed: int) -> None:
+    """Most pixels are empty, so noise says which are thinnest, above all that of frames that have much of it."""
+    rng = np.random.default_rng(seed)
+    noise = rng.choice([0.04, 0.15], (40, 1, 1)) * rng.standard_normal((40, 64, 64))
+    noise[20:, :6, :6] += 0.4
+    lazy_depth = da.from_array(noise.astype(np.float32), chunks=(1, 64, 64))
+    assert not told_about_jumps(SpectralStack(noise, np.arange(7100.0, 7140), "counts"), None, noise)
+    assert not told_about_lazy_drift(SpectralStack(lazy_depth, np.arange(7100.0, 7140), "optical_depth"))

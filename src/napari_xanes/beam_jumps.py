@@ -95,15 +95,22 @@ def told_about_lazy_drift(stack: SpectralStack) -> list[str]:
 
 
 def _levels(depth: Any) -> tuple[Float64Array, Float64Array] | None:
-    """Return the median depth (E,) of the thinnest pixels and of thicker ones; None where too few are finite."""
+    """Return the median depth (E,) of the thinnest pixels and of thicker ones; None where too few are finite.
+
+    Pixels are sorted by every other frame for the frames between: noise that made a pixel the thinnest of its frames
+    would be taken for what it shows in them, with the opposite sign in the thickest.
+    """
     step = pixel_step(depth.shape, _PIXELS)
     part = depth[..., ::step, ::step].reshape(len(depth), -1).astype(np.float64)
     part = part[:, np.isfinite(part).all(axis=0)]
     if part.shape[1] < _FEWEST:
         return None
-    order = np.argsort(part.mean(axis=0), kind="stable")
-    thin, thick = order[: int(_THIN * order.size)], order[int(_THICK * order.size) :]
-    return np.median(part[:, thin], axis=1), np.median(part[:, thick], axis=1)
+    thin, thick = np.empty(len(part)), np.empty(len(part))
+    for seen, sorting in ((slice(0, None, 2), part[1::2]), (slice(1, None, 2), part[::2])):
+        order = np.argsort(sorting.mean(axis=0), kind="stable")
+        thin[seen] = np.median(part[seen, order[: int(_THIN * order.size)]], axis=1)
+        thick[seen] = np.median(part[seen, order[int(_THICK * order.size) :]], axis=1)
+    return thin, thick
 
 
 def _of_empty_area(thin: Float64Array, thick: Float64Array) -> IndexArray:
