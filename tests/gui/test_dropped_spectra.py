@@ -12,7 +12,7 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QDialogButtonBox, QLabel, QWidget
 
 import napari_xanes as nx
-from napari_xanes.gui.files import readers
+from napari_xanes.gui.files import drop_target, readers
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.references.column_chooser import ColumnChooser
 from napari_xanes.gui.references.record_chooser import RecordChooser
@@ -228,3 +228,25 @@ def test_an_image_without_energies_dropped_on_a_dock_is_opened_and_asked_for_the
     assert [layer.name for layer in viewer.layers] == ["frames"]
     assert not errors
     assert any(label.text().startswith("This image has no photon energies yet") for label in dock.findChildren(QLabel))
+
+
+@pytest.mark.parametrize("content", ["text", "cut", "damaged"])
+def test_a_broken_hdf5_file_dropped_on_the_dock_says_what_is_wrong(
+    viewer: Any, told: list[str], tmp_path: Path, errors: list[str], monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    monkeypatch.setattr(drop_target, "tell", lambda error: errors.append(str(error)))
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "XANES")[1]
+    path = tmp_path / "scan.h5"
+    nx.write(nx.SpectralStack(np.ones((5, 3, 4), np.float32), ENERGY[:5], "optical_depth"), path)
+    whole = path.read_bytes()
+    path.write_bytes(
+        {"text": b"8300 0.1\n8301 0.2\n", "cut": whole[: len(whole) // 2], "damaged": b"?" + whole[1:]}[content]
+    )
+    drop_on(dock, [str(path)])
+    assert len(errors) == 1
+    assert "HDF5" in errors[0]
+    assert "copy it again" in errors[0]
+    assert "scan.h5" in errors[0]
+    assert viewer.window.findChild(ColumnChooser) is None
+    assert not names(viewer)
+    assert not viewer.layers

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import napari_xanes as nx
-from napari_xanes.io.foreign_content import why_foreign
+from napari_xanes.io.foreign_content import is_false_hdf5, why_foreign
 
 
 def zipped(name: str) -> bytes:
@@ -77,3 +77,23 @@ def test_what_readers_know_is_not_foreign(tmp_path):
     (tmp_path / "c.txt").write_bytes(b"7112 1\n")
     assert [why_foreign(path) for path in sorted(tmp_path.iterdir())] == [None] * 3
     assert why_foreign(tmp_path) is None
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".HDF5", ".nxs", ".cxi"])
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [(b"7112.0 0.1\n7113.0 0.2\n", "but a text"), (b"\x01\x02\x00\x05" * 100, "or its beginning is damaged")],
+)
+def test_what_is_called_hdf5_and_is_none_is_no_spectra(tmp_path, suffix, content, what):
+    path = tmp_path / f"scan{suffix}"
+    path.write_bytes(content)
+    assert not nx.io.is_spectra_file(path)
+    with pytest.raises(ValueError, match=f"it is no HDF5 file, as its name says.*{what}.*copy it again"):
+        nx.read(path)
+
+
+def test_hdf5_behind_a_block_of_the_user_is_hdf5(tmp_path):
+    for size in (0, 512, 1024, 2048):
+        with h5py.File(tmp_path / "a.h5", "w", userblock_size=size) as file:
+            file["a"] = 1
+        assert not is_false_hdf5(tmp_path / "a.h5")

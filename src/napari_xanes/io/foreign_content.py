@@ -9,6 +9,11 @@ from napari_xanes.io.files import starts_with
 
 _HEAD = 4096
 
+_HDF5_NAMES = (".h5", ".hdf5", ".nxs", ".cxi")
+_HDF5_MARK = b"\x89HDF\r\n\x1a\n"
+_HDF5_BEGINS = (0, 512, 1024, 2048)
+"""Bytes at which the content of HDF5 may begin, behind a block of the user; larger blocks are not in use."""
+
 _UNPACK = "unpack it first"
 _GREY = "save TIFF of 16 or 32 bits"
 _BY_HYPERSPY = "open it in HyperSpy, and save TIFF with a text of its energies"
@@ -17,6 +22,7 @@ _LOGGED_IN = "download the file itself, logged in where that is needed"
 _PROGRAMS: tuple[tuple[bytes, str, str], ...] = (
     (b"version https://git-lfs", "a pointer of Git LFS", "fetch the file itself by git lfs pull"),
     (b"/annex/objects", "a pointer of git-annex", "fetch the file itself by git annex get"),
+    (b"\x0e\x03\x13\x01", "HDF4", "convert it by h4toh5 to HDF5"),
     (b"\x1f\x8b", "packed by gzip", _UNPACK),
     (b"BZh", "packed by bzip2", _UNPACK),
     (b"\xfd7zXZ\0", "packed by xz", _UNPACK),
@@ -69,7 +75,18 @@ def why_foreign(path: Path) -> str | None:
     for mark, what, way in _PROGRAMS:
         if head.startswith(mark) or begin.startswith(mark):
             return f"it is {what}; {way}"
+    if is_false_hdf5(path):
+        what = "another kind of file, or its beginning is damaged" if b"\0" in head else "a text"
+        return f"it is no HDF5 file, as its name says, but {what}; copy it again, or give it the ending of what it is"
     return None
+
+
+def is_false_hdf5(path: Path) -> bool:
+    """Return whether a file is called as HDF5 files are, and is none: a text, or one whose beginning is damaged."""
+    if path.suffix.lower() not in _HDF5_NAMES or not path.is_file():
+        return False
+    head = starts_with(path, _HEAD)
+    return not any(head.startswith(_HDF5_MARK, begin) for begin in _HDF5_BEGINS)
 
 
 def _is_project(head: bytes) -> bool:

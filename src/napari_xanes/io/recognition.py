@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from napari_xanes.io.files import starts_with
-from napari_xanes.io.foreign_content import why_foreign
+from napari_xanes.io.foreign_content import is_false_hdf5, why_foreign
 from napari_xanes.io.formats import Format, Reader
 from napari_xanes.io.refusals import likely_reason
 from napari_xanes.io.registry import MAP_READERS, READERS, SPECTRA_READERS
@@ -99,7 +99,7 @@ def real_reason(path: Path, no_stack: Exception, no_spectra: Exception) -> Excep
     OSError
         If it does not exist or can't be opened.
     """
-    is_text = path.is_file() and b"\0" not in starts_with(path, 4096)
+    is_text = path.is_file() and not is_false_hdf5(path) and b"\0" not in starts_with(path, 4096)
     return no_spectra if is_text and reader_of(path, None)[0] is None else no_stack
 
 
@@ -172,7 +172,7 @@ def is_spectra_file(path: Path) -> bool:
     OSError
         If it does not exist or can't be opened.
     """
-    if path.is_dir() or reader_of(path, None)[0] is not None or holds_maps(path):
+    if path.is_dir() or is_false_hdf5(path) or reader_of(path, None)[0] is not None or holds_maps(path):
         return False
     return b"\0" not in starts_with(path, 4096) or first_reader(SPECTRA_READERS, path)[0] is not None
 
