@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+_HEX = re.compile("#[0-9A-Fa-f]{6}")
+"""What a file gives as a colour may be any text; only this is one."""
+
 OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#F0E442", "#606060")
 """Eight colours that colour-blind people can tell apart: seven of Okabe and Ito (2008), and a dark grey.
 
@@ -79,7 +82,3 @@ def label_colours(labels: Mapping[int, str], metadata: Mapping[str, Any]) -> dic
     named = given if isinstance(given, Mapping) else {}
     chosen = {label: str(named.get(name)) for label, name in labels.items()}
     return {label: text if _HEX.fullmatch(text) else colour_of(label) for label, text in chosen.items()}
-
-
-_HEX = re.compile("#[0-9A-Fa-f]{6}")
-"""A colour from a file may be any text; only this is one."""

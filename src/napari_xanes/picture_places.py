@@ -1,6 +1,6 @@
-"""Where a map and its colour bar lie in a picture, by arithmetic: matplotlib's own layout takes as long as drawing.
+"""Where a map and its colour bar lie in a picture, and how its texts are drawn.
 
-And names of people's files in it, as they are written.
+Places are found by arithmetic: matplotlib's own layout takes as long as drawing.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ def axes_in(figure: Figure, ratio: float) -> tuple[Any, Any]:
 
 
 @contextmanager
-def drawing(figure: Figure) -> Iterator[None]:
-    """Draw the texts of a figure as they are: dollars begin no formula, bytes that are no text are escapes.
+def plain_texts(figure: Figure) -> Iterator[None]:
+    """Let names of files be drawn as they are written: dollars begin no formula, bytes that are no text are escapes.
 
-    Letters that the font lacks are boxes, without a warning for each of them.
+    Letters that the font lacks are boxes, without a warning for each of them while the figure is drawn.
     """
     from matplotlib.text import Text
 

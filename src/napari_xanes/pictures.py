@@ -13,7 +13,7 @@ from napari_xanes._typing import Float64Array
 from napari_xanes.colour_mix import ColourMix
 from napari_xanes.colours import DIVERGING, about_zero, colour_of, label_colours
 from napari_xanes.parameter_map import MapSet, is_difference
-from napari_xanes.picture_places import axes_in, drawing
+from napari_xanes.picture_places import axes_in, plain_texts
 from napari_xanes.saving.replacing import replacing
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
@@ -37,7 +37,7 @@ def _figure(width: float, height: float, layout: Literal["constrained"] | None =
 
 
 def _save(figure: Figure, path: Path) -> None:
-    with replacing(path) as file, drawing(figure):
+    with replacing(path) as file, plain_texts(figure):
         figure.canvas.print_png(file)  # type: ignore[attr-defined]  # savefig would lay out and draw everything twice
 
 
@@ -203,7 +203,7 @@ def _side_by_side(pictures: Sequence[NDArray[np.uint8]], title: str) -> NDArray[
 
 def _drawn(figure: Figure) -> NDArray[np.uint8]:
     """Return a figure as an image, shape (Y, X, 4)."""
-    with drawing(figure):
+    with plain_texts(figure):
         figure.canvas.draw()
     return np.array(figure.canvas.buffer_rgba())  # type: ignore[attr-defined]
 

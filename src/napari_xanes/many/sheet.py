@@ -12,7 +12,7 @@ from napari_xanes.colours import colour_of
 from napari_xanes.io.files import one_line
 from napari_xanes.many.miniature import Miniature, limits_of, miniature
 from napari_xanes.many.outcome import Outcome
-from napari_xanes.picture_places import drawing
+from napari_xanes.picture_places import plain_texts
 from napari_xanes.pictures import unit_text
 from napari_xanes.saving.replacing import replacing
 
@@ -95,7 +95,7 @@ def _draw(panels: Sequence[_Panel], side: int, main: str, left_out: int, path: P
     if not panels[0].picture.labels:
         bar = figure.add_axes(((box.width - 84) / box.width, 0.1, 14 / box.width, 0.75))
         figure.colorbar(mapped.scale, cax=bar)
-    with replacing(path) as file, drawing(figure):
+    with replacing(path) as file, plain_texts(figure):
         figure.savefig(file, format="png")  # type: ignore[arg-type]
 
 
