@@ -80,7 +80,7 @@ def told_about_jumps(stack: SpectralStack, i0: Any, depth: Any) -> list[str]:
 
 
 def told_about_lazy_drift(stack: SpectralStack) -> list[str]:
-    """Say of optical depth that stays in its file what `told_about_jumps` says of a drift in memory.
+    """Say of optical depth that stays in its file what `told_about_jumps` says of films and drifts in memory.
 
     `optical_depth` reads no frame of a lazy stack, so what reads them all says it: a few frames are read once more.
     A jump counts as a drift here.

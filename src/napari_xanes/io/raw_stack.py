@@ -114,7 +114,7 @@ def finalize(
     energy = _energies_of_frames(raw, energies, repeat)
     if raw.interruptible:
         energy = _drop_empty_end(raw, energy)
-        energy = _tell_empty(raw, energy)
+        energy = _drop_empty_repeats(raw, energy)
     energy = _sort(raw, energy, repeat)
     if not raw.own and energies is None:
         read_as = str(raw.metadata.get("energy_unit") or "eV")
@@ -171,8 +171,8 @@ def _drop_empty_end(raw: RawStack, energy: Float64Array) -> Float64Array:
     return energy[:n_filled]
 
 
-def _tell_empty(raw: RawStack, energy: Float64Array) -> Float64Array:
-    """Warn of empty frames among others, and leave out those that another frame repeats; return the energies left.
+def _drop_empty_repeats(raw: RawStack, energy: Float64Array) -> Float64Array:
+    """Leave out empty frames that another frame repeats, and warn of all empty ones; return the energies left.
 
     The mean of a frame and an empty one would be half of it.
     """
