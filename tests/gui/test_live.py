@@ -112,6 +112,21 @@ def test_the_slider_stays_where_the_user_put_it(
     wait(lambda: not line.job.running)
 
 
+@pytest.mark.window
+def test_a_scan_of_another_size_comes_into_view(
+    viewer: Any, line: LiveLine, stack: nx.SpectralStack, tmp_path: Path, add_stack: Any, wait: Any
+) -> None:
+    small = nx.SpectralStack(stack.data, stack.energy, "transmission", (0.01, 0.01))
+    add_stack(small)
+    before = viewer.scene.camera.zoom
+    write_frame(tmp_path, stack, 0)
+    line.follow(plan(tmp_path))
+    wait(lambda: line.layers.stack_layer is not None)
+    assert viewer.scene.camera.zoom < before / 10
+    line.stop()
+    wait(lambda: not line.job.running)
+
+
 def test_a_stop_leaves_what_is_shown(
     viewer: Any, line: LiveLine, stack: nx.SpectralStack, tmp_path: Path, wait: Any
 ) -> None:

@@ -51,6 +51,7 @@ class LiveLayers:
         if layer is None or layer not in viewer.layers or layer.data.shape[1:] != stack.shape[1:]:
             data, keywords, _ = stack_to_layer(stack)
             added: Layer = viewer.add_image(data, **keywords)
+            viewer.reset_view()  # a scan without a pixel size is far larger than what was shown, or far smaller
             go_to_step(viewer, added, stack.shape[0] - 1)
             return added
         is_at_end = current_step(viewer, layer) == layer.data.shape[0] - 1
