@@ -67,7 +67,7 @@ def why_foreign(path: Path) -> str | None:
         return f"it is packed by ZIP; {_UNPACK}"
     if head.startswith(b"\x1f\x8b") and _is_project(head):
         return None
-    if head.startswith(b"\x89HDF") and b"HyperSpy" in head:
+    if head.startswith(_HDF5_MARK) and b"HyperSpy" in head:
         return f"it is of HyperSpy; {_BY_HYPERSPY}"
     if head[257:262] == b"ustar":
         return f"it is packed by tar; {_UNPACK}"
