@@ -8,6 +8,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from tests.chunked import Chunked
 
 import napari_xanes as nx
@@ -235,3 +236,13 @@ def test_noise_that_sorts_pixels_is_no_film(seed: int) -> None:
     lazy_depth = da.from_array(noise.astype(np.float32), chunks=(1, 64, 64))
     assert not told_about_jumps(SpectralStack(noise, np.arange(7100.0, 7140), "counts"), None, noise)
     assert not told_about_lazy_drift(SpectralStack(lazy_depth, np.arange(7100.0, 7140), "optical_depth"))
+
+
+def test_bright_fringes_around_particles_are_no_film() -> None:
+    """Out of focus, pixels beside a particle are brighter than the beam, the more the more it absorbs."""
+    y, x = np.indices((64, 64))
+    thick = np.sqrt(np.clip(1 - ((y % 16 - 7.5) ** 2 + (x % 16 - 7.5) ** 2) / 36, 0, None))
+    seen = thick + 0.2 * (thick - gaussian_filter(thick, 1.5))
+    depth = np.where(np.arange(60) < 30, 0.2, 0.8)[:, None, None] * seen
+    depth += 0.01 * np.random.default_rng(0).standard_normal(depth.shape)
+    assert not told_about_jumps(SpectralStack(depth, np.arange(7100.0, 7160), "counts"), None, depth)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,10 @@ _LEAST_FILM, _SURE_OF_FILM, _EXPLAINED_BY_FILM = 0.04, 6.0, 1.5
 """A film in I0 has at least this share of the sample's absorption, this many standard errors, and explains so much that
 the squares left over fall by this factor."""
 
+_SAME = 0.8
+"""The less thin half of the pixels without sample shows at least so much of a film as the thinner half. Bright fringes
+beside particles, which have the sample's edge upside down, too, differ more."""
+
 _FEWEST_OF_FILM, _SMOOTH_TERMS = 12, 7
 """A film is looked for in so many frames at least; the beam is a cubic of energy and one of time, of so many terms."""
 
@@ -42,6 +46,15 @@ _LEAST_CURRENT = 0.01
 """Smallest change of the logarithm of the ring current that images are searched for."""
 
 _MOST_NAMED = 8
+
+
+class _Levels(NamedTuple):
+    """The median depth (E,) of the thinnest pixels, of the thinner and the other half of them, and of thick pixels."""
+
+    thin: Float64Array
+    thinner: Float64Array
+    less_thin: Float64Array
+    thick: Float64Array
 
 
 def told_about_jumps(stack: SpectralStack, i0: Any, depth: Any) -> list[str]:
@@ -58,14 +71,14 @@ def told_about_jumps(stack: SpectralStack, i0: Any, depth: Any) -> list[str]:
     levels = _levels(depth)
     if levels is None:
         return []
-    thin, thick = levels
+    thin, thick = levels.thin, levels.thick
     jumps = _of_empty_area(thin, thick)
     way_out = "run correct_beam before optical_depth"
     if not jumps.size:
         jumps = _of_ring_current(stack, thin, thick)
         way_out = "run correct_beam(by='ring current') before optical_depth"
     if not jumps.size:
-        return _of_slow_changes(stack.energy, thin, thick)
+        return _of_slow_changes(stack.energy, levels)
     change = np.exp(-np.diff(thin)[jumps]) - 1
     named = [
         f"from {stack.energy[i]:g} to {stack.energy[i + 1]:g} eV ({by:+.1%})"
@@ -91,11 +104,11 @@ def told_about_lazy_drift(stack: SpectralStack) -> list[str]:
     step = pixel_step(stack.shape, _PIXELS)
     frames = frames_of(stack.data[chosen][..., ::step, ::step])
     levels = _levels(np.stack([np.asarray(frame, np.float32) for frame in frames]))
-    return [] if levels is None else _of_slow_changes(stack.energy[chosen], *levels)
+    return [] if levels is None else _of_slow_changes(stack.energy[chosen], levels)
 
 
-def _levels(depth: Any) -> tuple[Float64Array, Float64Array] | None:
-    """Return the median depth (E,) of the thinnest pixels and of thicker ones; None where too few are finite.
+def _levels(depth: Any) -> _Levels | None:
+    """Return the levels of a depth (E, Y, X); None where too few pixels are finite.
 
     Pixels are sorted by every other frame for the frames between: noise that made a pixel the thinnest of its frames
     would be taken for what it shows in them, with the opposite sign in the thickest.
@@ -105,12 +118,14 @@ def _levels(depth: Any) -> tuple[Float64Array, Float64Array] | None:
     part = part[:, np.isfinite(part).all(axis=0)]
     if part.shape[1] < _FEWEST:
         return None
-    thin, thick = np.empty(len(part)), np.empty(len(part))
+    n_thin, first_thick = int(_THIN * part.shape[1]), int(_THICK * part.shape[1])
+    ranks = (slice(n_thin), slice(n_thin // 2), slice(n_thin // 2, n_thin), slice(first_thick, None))
+    levels = _Levels(*np.empty((len(ranks), len(part))))
     for seen, sorting in ((slice(0, None, 2), part[1::2]), (slice(1, None, 2), part[::2])):
         order = np.argsort(sorting.mean(axis=0), kind="stable")
-        thin[seen] = np.median(part[seen, order[: int(_THIN * order.size)]], axis=1)
-        thick[seen] = np.median(part[seen, order[int(_THICK * order.size) :]], axis=1)
-    return thin, thick
+        for level, rank in zip(levels, ranks, strict=True):
+            level[seen] = np.median(part[seen, order[rank]], axis=1)
+    return levels
 
 
 def _of_empty_area(thin: Float64Array, thick: Float64Array) -> IndexArray:
@@ -125,9 +140,9 @@ def _of_empty_area(thin: Float64Array, thick: Float64Array) -> IndexArray:
     return np.flatnonzero(np.abs(beam) > max(_LEAST, _CLEAR * usual))
 
 
-def _of_slow_changes(energy: Float64Array, thin: Float64Array, thick: Float64Array) -> list[str]:
+def _of_slow_changes(energy: Float64Array, levels: _Levels) -> list[str]:
     """Say what pixels without sample show: a film in I0, else a drift of the beam."""
-    return _of_film(energy, thin, thick) or _of_drift(energy, thin, thick)
+    return _of_film(energy, levels) or _of_drift(energy, levels.thin, levels.thick)
 
 
 def _of_drift(energy: Float64Array, thin: Float64Array, thick: Float64Array) -> list[str]:
@@ -151,14 +166,14 @@ def _of_drift(energy: Float64Array, thin: Float64Array, thick: Float64Array) -> 
     ]
 
 
-def _of_film(energy: Float64Array, thin: Float64Array, thick: Float64Array) -> list[str]:
+def _of_film(energy: Float64Array, levels: _Levels) -> list[str]:
     """Say that pixels without sample have the sample's spectrum upside down: I0 was measured through some of it."""
-    if float(np.median(thin)) > _EMPTY or energy.size < _FEWEST_OF_FILM:
+    if float(np.median(levels.thin)) > _EMPTY or energy.size < _FEWEST_OF_FILM:
         return []
     # A beam is smooth over energies or over time, that is over frames.
     smooth = [np.vander(2 * (place - place[0]) / np.ptp(place) - 1, 4) for place in (energy, np.arange(energy.size))]
     basis = np.linalg.svd(np.hstack(smooth), full_matrices=False)[0][:, :_SMOOTH_TERMS]
-    seen, sample = (values - basis @ (basis.T @ values) for values in (thin, thick))
+    seen, thinner, less_thin, sample = (values - basis @ (basis.T @ values) for values in levels)
     squares = float(sample @ sample)
     if squares == 0:
         return []
@@ -166,6 +181,8 @@ def _of_film(energy: Float64Array, thin: Float64Array, thick: Float64Array) -> l
     left = float(np.sum((seen - share * sample) ** 2))
     error = np.sqrt(left / (energy.size - _SMOOTH_TERMS - 1) / squares)
     if -share < max(_LEAST_FILM, _SURE_OF_FILM * error) or seen @ seen < _EXPLAINED_BY_FILM * left:
+        return []
+    if -float(sample @ less_thin) < -_SAME * float(sample @ thinner):
         return []
     return [
         f"pixels without sample show the edge of the others upside down ({-share:.0%} of it): I0 was measured through "
