@@ -207,7 +207,7 @@ def test_a_stack_removed_in_the_middle_stops_its_run_and_the_panel_says_so(
     wait(lambda: not held.jobs[0].running)
     settle()
     assert not viewer.layers, "nothing is added"
-    assert bar.note.text() == f"{layer.name} was removed, so the run on it was stopped: nothing was added"
+    assert bar.note.text() == f"Stopped, nothing was added: {layer.name} was removed"
     assert bar.note.isVisible()
     assert not errors
     assert button is not None

@@ -50,7 +50,7 @@ class StackJobBar(QWidget):
         layer = self._layer
         if layer is not None and event.value is layer and self._job.working:
             self._job.cancel()
-            say(self.note, f"{layer.name} was removed, so the run on it was stopped: nothing was added")
+            say(self.note, f"Stopped, nothing was added: {layer.name} was removed")
 
     def _forget(self) -> None:
         if self._layer is not None:
