@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.settings import get_settings
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLineEdit
 
 from napari_xanes import SpectralStack, Spectrum
 from napari_xanes.gui.references.reference_list import ReferenceList
+from napari_xanes.gui.references.reference_table import ReferenceTable
 from napari_xanes.gui.state.references import ReferenceSet
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.reference_checks import is_guessed
@@ -192,3 +194,22 @@ def test_a_reference_has_the_colour_of_its_curve_in_both_themes(
         curve = QColor(drawn[item.text()])
         # A pixmap may have as few bits as the screen.
         assert swatch.getRgb() == pytest.approx(curve.getRgb(), abs=8)
+
+
+@pytest.mark.window
+def test_headings_and_names_have_room_in_large_letters(viewer: Any, references: ReferenceSet, wait: Any) -> None:
+    references.add([edge("NiO")])
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "XANES")[1]
+    dock.show_step("Map")
+    (table,) = (table for table in dock.findChildren(ReferenceTable) if table.isVisible())
+    appearance = get_settings().appearance
+    before, header = appearance.font_size, table.horizontalHeader()
+    try:
+        appearance.font_size = 18
+        wait(lambda: header.fontMetrics().height() > 24)
+        for column, heading in ((1, "valence"), (2, "shift (eV)")):
+            wait(lambda c=column, h=heading: table.columnWidth(c) > header.fontMetrics().horizontalAdvance(h))
+        assert table.rowHeight(0) >= table.fontMetrics().height()
+    finally:
+        appearance.font_size = before
+    wait(lambda: table.columnWidth(1) < 65)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QEvent, QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor, QKeySequence, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _NAME, _VALENCE, _SHIFT = range(3)
-_WIDTHS = {_VALENCE: 54, _SHIFT: 66}  # px; a narrow dock leaves 190 to the name
+_WIDTHS = {_VALENCE: 54, _SHIFT: 66}  # px at least; a narrow dock leaves 190 to the name
+_HEIGHT = 22  # px at least
+_BESIDE = 8  # px beside a heading
 _KEY = Qt.ItemDataRole.UserRole
 
 
@@ -60,6 +62,7 @@ class ReferenceTable(QTableWidget):
         for column, width in _WIDTHS.items():
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             self.setColumnWidth(column, width)
+        header.installEventFilter(self)  # napari's style gives it its font
         header.sectionResized.connect(lambda *_: self._fit_notes())
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -98,6 +101,21 @@ class ReferenceTable(QTableWidget):
             if self._name_of(row) == name:
                 self.setCurrentCell(row, max(self.currentColumn(), 0))
 
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Make room for headings and names in another font."""
+        if watched is self.horizontalHeader() and event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            metrics = present(self.horizontalHeader()).fontMetrics()
+            for column, width in _WIDTHS.items():
+                heading = present(self.horizontalHeaderItem(column)).text()
+                self.setColumnWidth(column, max(width, metrics.horizontalAdvance(heading) + _BESIDE))
+            for row in range(self.rowCount()):
+                if self._name_of(row) is not None:
+                    self.setRowHeight(row, self._row_height())
+        return super().eventFilter(watched, event)
+
+    def _row_height(self) -> int:
+        return max(_HEIGHT, present(self.horizontalHeader()).fontMetrics().height() + 4)
+
     def notes(self) -> dict[str, str]:
         """Return what is said about references, by name."""
         rows = [row for row in range(1, self.rowCount()) if self._name_of(row) is None]
@@ -130,7 +148,7 @@ class ReferenceTable(QTableWidget):
     def _put(self, row: int, spectrum: Spectrum) -> int:
         """Show a reference in a row; return the next row."""
         self.setRowCount(max(self.rowCount(), row + 1))
-        self.setRowHeight(row, 22)
+        self.setRowHeight(row, self._row_height())
         name = QTableWidgetItem(spectrum.name)
         name.setData(_KEY, spectrum.name)
         name.setData(Qt.ItemDataRole.DecorationRole, swatch(self._drawn_colour(spectrum.name)))
