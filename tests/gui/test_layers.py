@@ -126,15 +126,14 @@ def test_drawn_regions_are_saved_too(viewer: Any, add_stack: Any, stack: Spectra
 
 
 def test_a_file_dropped_onto_a_dock_opens(viewer: Any, stack: SpectralStack, tmp_path: Path, errors: list[str]) -> None:
-    import tifffile
     from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
     from qtpy.QtWidgets import QApplication
 
     nx.write(stack, tmp_path / "stack.h5")
-    tifffile.imwrite(tmp_path / "photo.tif", np.zeros((5, 8, 8), np.uint8))
+    (tmp_path / "notes.h5").write_text("no stack")
     dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
-    for name in ("stack.h5", "photo.tif"):
+    for name in ("stack.h5", "notes.h5"):
         data = QMimeData()
         data.setUrls([QUrl.fromLocalFile(str(tmp_path / name))])
         keys = (Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
@@ -144,7 +143,7 @@ def test_a_file_dropped_onto_a_dock_opens(viewer: Any, stack: SpectralStack, tmp
         QApplication.sendEvent(dock, QDropEvent(QPointF(9, 9), Qt.DropAction.CopyAction, data, *keys))
     assert [layer.metadata["xanes"]["kind"] for layer in viewer.layers] == ["stack"]
     assert len(errors) == 1
-    assert "o energies found" in errors[0]
+    assert "notes.h5" in errors[0]
 
 
 def test_an_ordinary_image_is_left_to_napari(viewer: Any, tmp_path: Path) -> None:

@@ -201,7 +201,12 @@ def test_headings_and_names_have_room_in_large_letters(viewer: Any, references: 
     references.add([edge("NiO")])
     dock = viewer.window.add_plugin_dock_widget("napari-xanes", "XANES")[1]
     dock.show_step("Map")
-    (table,) = (table for table in dock.findChildren(ReferenceTable) if table.isVisible())
+
+    def seen() -> list[ReferenceTable]:
+        return [table for table in dock.findChildren(ReferenceTable) if table.isVisible()]
+
+    wait(seen)
+    (table,) = seen()
     appearance = get_settings().appearance
     before, header = appearance.font_size, table.horizontalHeader()
     try:

@@ -104,7 +104,7 @@ def test_a_notification_is_seen_in_full_and_an_error_stays(viewer: Any, wait: An
         show(text)
         *_, dialog = canvas.findChildren(NapariQtNotification)
         wait(lambda dialog=dialog: QLabel.text(dialog.message) == text)
-        assert dialog.message.height() >= dialog.message.sizeHint().height()
+        wait(lambda label=dialog.message: label.height() >= label.sizeHint().height())
         wait(lambda dialog=dialog: canvas.rect().contains(dialog.geometry()))
         assert not (stays and dialog.timer.isActive())
         dialog.close()

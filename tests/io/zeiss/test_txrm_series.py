@@ -216,7 +216,7 @@ def test_unusable_files_are_skipped_and_reported(tmp_path):
     (warning,) = stack.metadata["warnings"]
     assert warning.startswith("3 of 6 files can't be used and are left out: scan_8330.0eV.txrm (")
     assert "scan_8350.0eV.txrm (the exposure was aborted, no image was taken" in warning
-    assert "scan_8360.0eV.txrm (a stack of several energies by itself)" in warning
+    assert "scan_8360.0eV.txrm (a stack of several energies by itself; open it alone)" in warning
     np.testing.assert_array_equal(stack.data, [projections(i)[0] for i in (1, 4, 5)])
     with pytest.warns(UserWarning, match="1 of 3 files can't be used and is left out: scan_8350.*aborted"):
         assert io.read([paths[1], paths[2], paths[4]]).energy.size == 2
