@@ -18,7 +18,6 @@ from napari_xanes.gui.job import Job
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.layers import is_stack, kind_of
 from napari_xanes.gui.references.reference_list import ReferenceList
-from napari_xanes.gui.running.stack_job_bar import StackJobBar
 from napari_xanes.gui.simulate import SimulateDock
 from napari_xanes.gui.spectra.look import LookPanel
 from napari_xanes.gui.state.workspace import workspace_of
@@ -191,50 +190,3 @@ def test_a_dock_closed_while_spectra_are_made_leaves_no_thread(
     go_on.set()
     wait(lambda: threading.active_count() <= threads)
     assert not errors
-
-
-@pytest.mark.parametrize("step", ["Apply", "Clean", "Preview here", "Map", "Map of counts"])
-def test_a_stack_removed_in_the_middle_stops_its_run_and_the_panel_says_so(
-    step: str, viewer: Any, dock: Any, start: Any, held: HeldJobs, wait: Any, settle: Any, errors: list[str]
-) -> None:
-    button = start(STARTERS[step])
-    layer = workspace_of(viewer).stacks.layer
-    bar = next(bar for bar in dock.findChildren(StackJobBar) if bar.window().isVisible() and bar.isVisible())
-    viewer.layers.selection = {layer}
-    viewer.layers.remove_selected()
-    wait(lambda: held.left == 1)
-    held.go_on.set()
-    wait(lambda: not held.jobs[0].running)
-    settle()
-    assert not viewer.layers, "nothing is added"
-    assert bar.note.text() == f"Stopped, nothing was added: {layer.name} was removed"
-    assert bar.note.isVisible()
-    assert not errors
-    assert button is not None
-
-
-def test_another_layer_removed_in_the_middle_stops_nothing_and_the_next_run_forgets_what_was_said(
-    viewer: Any, dock: Any, start: Any, add_stack: Any, held: HeldJobs, wait: Any, settle: Any, qtbot: Any
-) -> None:
-    other = add_stack()
-    button = start(STARTERS["Map"])
-    source = workspace_of(viewer).stacks.layer
-    viewer.layers.remove(other)
-    (bar,) = (bar for bar in dock.findChildren(StackJobBar) if bar.isVisible())
-    assert not bar.note.isVisible()
-    held.go_on.set()
-    wait(lambda: not held.jobs[0].running)
-    settle()
-    assert source in viewer.layers
-    assert len(viewer.layers) > 1, "its map was added"
-    held.go_on.clear()
-    add_stack()
-    viewer.layers.selection.active = source
-    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-    wait(lambda: len(held.started) == 2)
-    viewer.layers.remove(source)
-    wait(lambda: held.left == 2 and button.isEnabled())
-    assert bar.note.isVisible()
-    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-    wait(lambda: len(held.started) == 3)
-    assert not bar.note.isVisible()

@@ -68,11 +68,6 @@ class Job(QObject):
         """True while a function runs, or its result is being shown."""
         return self._running
 
-    @property
-    def working(self) -> bool:
-        """True until the function has ended or was given up; its result is shown afterwards."""
-        return self._worker is not None
-
     def then(self, action: Callable[[], None]) -> None:
         """Do something after this turn of the event loop, before the job ends; at once if no job runs.
 

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QApplication, QSizePolicy, QSplitter, QTabWidget, QTo
 from napari_xanes.draft import StepError
 from napari_xanes.gui.dock_layout import DOCK_WIDTH, push_button, row_of, say, scrolled, wrapping_label
 from napari_xanes.gui.job import Job
+from napari_xanes.gui.job_bar import JobBar
 from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.prepare.applying import carried_out, show_result
 from napari_xanes.gui.prepare.next_step import NextStep
@@ -21,7 +22,6 @@ from napari_xanes.gui.prepare.step_list import Row, StepList
 from napari_xanes.gui.prepare.step_menu import StepMenu
 from napari_xanes.gui.prepare.step_words import line_of, spoken
 from napari_xanes.gui.run_keys import RunKeys
-from napari_xanes.gui.running.stack_job_bar import StackJobBar
 from napari_xanes.gui.state.preview_steps import Preview
 from napari_xanes.gui.state.stack_recipe import Problem, StackRecipe
 from napari_xanes.gui.state.workspace import workspace_of
@@ -68,7 +68,7 @@ class RecipePanel(QWidget):
         self.down_button = _tool(
             "▼", "Move the selected step down (Alt+Down)", self._on_row(lambda i: self._move(i, i + 1))
         )
-        self.tabs, self.bar, self.problem = QTabWidget(), StackJobBar(viewer, self.job), wrapping_label()
+        self.tabs, self.bar, self.problem = QTabWidget(), JobBar(self.job), wrapping_label()
         self.problem.setStyleSheet("color: #D55E00;")
         self.apply_button = push_button("Apply", "", self.apply)
         self.cancel_button = push_button("Cancel", "Stop; what is done up to now is kept", self.job.cancel)
@@ -188,8 +188,6 @@ class RecipePanel(QWidget):
             return
         steps = recipe.draft.enabled
         self._running = recipe, steps, recipe.rows
-        # A result without its first stack is the only one that is left of it.
-        self.bar.watch(recipe.base if recipe.base in self._viewer.layers else workspace_of(self._viewer).stacks.layer)
         self.recipe.begin(self.job)
         self.job.start(
             lambda progress: carried_out(recipe, runner, steps, progress), f"Apply: {spoken(steps[-1].name)}"

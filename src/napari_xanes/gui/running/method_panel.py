@@ -23,10 +23,10 @@ from napari_xanes.gui.forms.source_box import suggest_libraries
 from napari_xanes.gui.forms.stack_box import StackBox, StackRow
 from napari_xanes.gui.forms.viewer_fields import viewer_fields
 from napari_xanes.gui.job import Job
+from napari_xanes.gui.job_bar import JobBar
 from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.run_keys import RunKeys
 from napari_xanes.gui.running.preparing import run_after
-from napari_xanes.gui.running.stack_job_bar import StackJobBar
 from napari_xanes.gui.running.stack_note import StackNote, StepsBefore
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.telling import sentence, show_error, show_warning, tell
@@ -121,7 +121,7 @@ class MethodPanel(QWidget):
         self._start_buttons = [self.run_button]
         self._buttons = QHBoxLayout()
         self.cancel_button = QPushButton("Cancel")
-        self._bar = StackJobBar(viewer, self.job)
+        self._bar = JobBar(self.job)
         self._lay_out(method_label, stack_row)
         self._connect()
         self._show_form()
@@ -267,7 +267,6 @@ class MethodPanel(QWidget):
             return
         self.source, self.before, self._on_result = layer, before, on_result
         method = preview_of(step.name)
-        self._bar.watch(layer)
         self.job.start(
             lambda progress: run_after(before, step, stack, progress, method), f"{title}: {self.methods.currentText()}"
         )
