@@ -8,6 +8,8 @@ from napari.settings import get_settings
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QApplication, QBoxLayout, QHBoxLayout, QLabel, QWidget
 
+from napari_xanes.gui.while_seen import WhileSeen
+
 _SHARE = 0.55
 """Buttons beside a text may have so much of their row."""
 
@@ -28,21 +30,9 @@ class DockFont(QObject):
 
     def __init__(self, widget: QWidget) -> None:
         super().__init__(widget)
-        self._widget, self._live = widget, False
-        widget.installEventFilter(self)
+        self._widget = widget
+        WhileSeen(widget, [(get_settings().appearance.events.font_size, self._apply)], begin=self._apply)
         self._apply()
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Begin when the widget is shown, and end when it is hidden."""
-        kind = None if event is None else event.type()
-        if kind == QEvent.Type.Show and not self._live:
-            self._live = True
-            get_settings().appearance.events.font_size.connect(self._apply)
-            self._apply()
-        elif kind == QEvent.Type.Hide and self._live:
-            self._live = False
-            get_settings().appearance.events.font_size.disconnect(self._apply)
-        return False
 
     def _apply(self, _event: Any = None) -> None:
         size = get_settings().appearance.font_size
@@ -81,7 +71,25 @@ class TextWidth(QObject):
         self._widget.setFixedWidth(self._widget.fontMetrics().horizontalAdvance(self._text) + self._beside)
 
 
-class LabelRow(QWidget):
+class FoldingWidget(QWidget):
+    """Lays itself out anew when it becomes wider or narrower, or its children change, as in another font."""
+
+    def resizeEvent(self, event: Any) -> None:
+        """Fold what does not fit, or unfold it."""
+        super().resizeEvent(event)
+        self._fold()
+
+    def event(self, event: Any) -> bool:
+        """Measure the children again when they change."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._fold()
+        return super().event(event)
+
+    def _fold(self) -> None:
+        raise NotImplementedError
+
+
+class LabelRow(FoldingWidget):
     """A text beside buttons; above them where they would leave it less than half of the row.
 
     Parameters
@@ -104,17 +112,6 @@ class LabelRow(QWidget):
         for button in buttons:
             beside.addWidget(button)
         self._row.addLayout(beside)
-
-    def resizeEvent(self, event: Any) -> None:
-        """Fold the row, or unfold it."""
-        super().resizeEvent(event)
-        self._fold()
-
-    def event(self, event: Any) -> bool:
-        """Measure the buttons again when they change."""
-        if event.type() == QEvent.Type.LayoutRequest:
-            self._fold()
-        return super().event(event)
 
     def _fold(self) -> None:
         beside = sum(button.sizeHint().width() for button in self._buttons) <= _SHARE * self.width()

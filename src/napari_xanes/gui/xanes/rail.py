@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from qtpy.QtCore import QEvent, Qt, Signal
-from qtpy.QtWidgets import QButtonGroup, QGridLayout, QPushButton, QSizePolicy, QWidget
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QButtonGroup, QGridLayout, QPushButton, QSizePolicy
+
+from napari_xanes.gui.fonts import FoldingWidget
 
 _GAP = 2  # px
 
 
-class Rail(QWidget):
+class Rail(FoldingWidget):
     """One button for each step, in the order of the work; one of them is down.
 
     The buttons are in one row; where their texts would be cut, as in a large font, they are in two.
@@ -46,17 +47,6 @@ class Rail(QWidget):
             self._group.addButton(button)
         self._group.buttonToggled.connect(self._on_toggled)
         self._lay_out(len(self.buttons))
-
-    def resizeEvent(self, event: Any) -> None:
-        """Choose how many buttons are in a row."""
-        super().resizeEvent(event)
-        self._fold()
-
-    def event(self, event: Any) -> bool:
-        """Measure the buttons again when they change, as in another font."""
-        if event.type() == QEvent.Type.LayoutRequest:
-            self._fold()
-        return super().event(event)
 
     def _fold(self) -> None:
         count = len(self.buttons)
